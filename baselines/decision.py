@@ -1,0 +1,257 @@
+"""What the epochs of a confirmation decide: Holm's correction over the suspects, and one decision for each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple, TypeVar
+
+from paceline.baselines.comparison import percent
+from paceline.baselines.dependence import deflated_level, inflated_p, inflation, serial_correlation
+from paceline.baselines.paired import (
+    detectable,
+    epochs_to_detect,
+    hodges_lehmann,
+    least_epochs,
+    sign_flip_p,
+    spread,
+    walsh_interval,
+)
+from paceline.baselines.rule import Rule
+from paceline.baselines.verdicts import Verdict
+
+K = TypeVar("K", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the confirmation says of one suspect.
+
+    ``effect``, ``low`` and ``high`` are natural logarithms of new over base, and ``sigma`` (σ_e) the scatter of epochs
+    on that scale. ``p`` is that of the side on which the effect lies, ``threshold`` Holm's level that it was held
+    against. ``detectable`` is the smallest change for the worse that would have been found, as a fraction of the base.
+    ``epochs`` were used; ``epochs_needed`` is about how many would decide what these did not. What does not exist is
+    ``None``.
+    """
+
+    verdict: Verdict
+    reason: str
+    epochs: int
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    threshold: float | None = None
+    detectable: float | None = None
+    sigma: float | None = None
+    epochs_needed: int | None = None
+
+
+class HolmTest(NamedTuple):
+    """One p among several: the level it was held against, and whether it was rejected there."""
+
+    p: float
+    level: float
+    is_rejected: bool
+
+
+def holm(p_values: Sequence[float], alpha: float) -> tuple[HolmTest, ...]:
+    """Holm's step-down test (Scandinavian Journal of Statistics 6(2), 1979): the chance of one false rejection among
+    all is at most ``alpha``, however they depend on each other.
+
+    The smallest p is held against α/m, the next against α/(m - 1) and so on; from the first that fails on all fail, at
+    that level.
+    """
+    levels: dict[float, HolmTest] = {}
+    level, is_rejected = alpha, True
+    for smaller, p in enumerate(sorted(p_values)):
+        if p not in levels:
+            level = alpha / (len(p_values) - smaller) if is_rejected else level
+            is_rejected = is_rejected and p <= level
+            levels[p] = HolmTest(p, level, is_rejected)
+    return tuple(levels[p] for p in p_values)
+
+
+def decide(
+    effects_by_key: Mapping[K, Sequence[float]],
+    rule: Rule,
+    *,
+    rules: Mapping[K, Rule] = MappingProxyType({}),
+    higher_is_better: Collection[K] = frozenset(),
+) -> Mapping[K, Decision]:
+    """The decisions on all suspects of one confirmation, by their fresh epochs.
+
+    Each suspect's effects stand in the order they were measured: where one epoch resembles the next, all of them count
+    less (:mod:`paceline.baselines.dependence`). They must not be those that raised the suspicion, and their number must
+    not depend on what they say: then Holm's correction is over these suspects only, with ``alpha`` for each direction.
+    ``rules`` are those of keys with a band of their own; ``higher_is_better`` the keys whose metric is a rate. A
+    suspect without epochs counts, too.
+
+    Raises
+    ------
+    ValueError
+        An effect is not a finite number; the message names its key.
+    """
+    worse: dict[K, tuple[float, ...]] = {}
+    for key, effects in effects_by_key.items():
+        if not all(math.isfinite(effect) for effect in effects):
+            raise ValueError(f"an effect of {key} is not a finite number: {list(effects)}")
+        worse[key] = tuple(-effect if key in higher_is_better else effect for effect in effects)
+    own = {key: rules.get(key, rule) for key in worse}
+    factor = inflation(serial_correlation(worse.values()))
+    greater = (sign_flip_p(worse[key], math.log1p(own[key].null), "greater") for key in worse)
+    less = (sign_flip_p(worse[key], -math.log1p(own[key].null), "less") for key in worse)
+    up = holm([inflated_p(p, factor) for p in greater], rule.alpha)
+    down = holm([inflated_p(p, factor) for p in less], rule.alpha)
+    return {
+        key: _decide_one(_evidence(worse[key], own[key], factor, *tests), key in higher_is_better)
+        for key, *tests in zip(worse, up, down, strict=True)
+    }
+
+
+class _Evidence(NamedTuple):
+    """The numbers of one suspect, as effects for the worse: positive is slower, of a rate too."""
+
+    rule: Rule
+    epochs: int
+    factor: float
+    up: HolmTest
+    down: HolmTest
+    effect: float = 0.0
+    interval: tuple[float, float] | None = None
+    sigma: float | None = None
+    detectable: float | None = None
+
+    @property
+    def test(self) -> HolmTest:
+        """That of the side on which the effect lies."""
+        return self.down if self.effect < 0 else self.up
+
+
+def _evidence(effects: Sequence[float], rule: Rule, factor: float, up: HolmTest, down: HolmTest) -> _Evidence:
+    if len(effects) == 0:
+        return _Evidence(rule, 0, factor, up, down)
+    effect, sigma, interval = hodges_lehmann(effects), spread(effects), walsh_interval(effects, rule.confidence)
+    if interval is not None:
+        interval = (effect - factor * (effect - interval[0]), effect + factor * (interval[1] - effect))
+    found = None
+    if sigma is not None:
+        level = deflated_level(up.level, factor)
+        found = detectable_for_the_worse(factor * sigma, len(effects), level, rule)
+    return _Evidence(rule, len(effects), factor, up, down, effect, interval, sigma, found)
+
+
+def detectable_for_the_worse(
+    sigma: float, epochs: int, level: float, rule: Rule, *, screened: bool = False
+) -> float | None:
+    """:func:`paceline.baselines.paired.detectable` by a rule's settings; ``screened`` where a screen comes before."""
+    return detectable(
+        sigma,
+        epochs,
+        level=level,
+        null=math.log1p(rule.null),
+        min_effect=math.log1p(rule.min_effect),
+        power=rule.power,
+        screen_epochs=rule.screen_epochs if screened else 0,
+        screen_threshold=math.log1p(rule.screen_threshold),
+    )
+
+
+def as_fraction(effect: float | None, *, is_rate: bool) -> float | None:
+    """An effect for the worse as a fraction of the base: of a rate, how much smaller it gets."""
+    if effect is None:
+        return None
+    return -math.expm1(-effect) if is_rate else math.expm1(effect)
+
+
+def _decide_one(one: _Evidence, is_rate: bool) -> Decision:
+    if one.epochs == 0:
+        enough = _needed(one)
+        reason = f"suspect, and not one epoch of a confirmation was measured: about {enough} would decide"
+        return Decision(Verdict.INCONCLUSIVE, reason, 0, epochs_needed=enough)
+    verdict, finding, needed = _verdict(one)
+    sign = -1 if is_rate else 1
+    low, high = sorted(sign * end for end in one.interval) if one.interval else (None, None)
+    found = as_fraction(one.detectable, is_rate=is_rate)
+    worth = f" (worth {one.epochs / one.factor**2:.0f}: one resembles the next)" if one.factor > 1 else ""
+    seen = f"{_change(sign * one.effect, low, high)} over {one.epochs} epochs{worth}"
+    return Decision(
+        verdict,
+        f"{seen}: {finding}{would_have_found(found)}",
+        one.epochs,
+        sign * one.effect,
+        low,
+        high,
+        one.test.p,
+        one.test.level,
+        found,
+        one.sigma,
+        needed,
+    )
+
+
+def _verdict(one: _Evidence) -> tuple[Verdict, str, int | None]:
+    """The verdict, why, and where it is none how many epochs would do. The first that holds."""
+    rule, test = one.rule, one.test
+    band = math.log1p(rule.min_effect)
+    chance = f"p = {test.p:.2g}, asked for ≤ {test.level:.2g}"
+    if one.interval is None:
+        needed = _needed(one)
+        return Verdict.INCONCLUSIVE, f"too few for an interval; about {needed} would decide", needed
+    if test.is_rejected and abs(one.effect) >= band:
+        verdict = Verdict.REGRESSED if one.effect > 0 else Verdict.IMPROVED
+        return verdict, f"at least the {_percent(rule.min_effect)} that matter, and not by chance ({chance})", None
+    if -band <= one.interval[0] and one.interval[1] <= band:
+        return Verdict.UNCHANGED, f"the whole interval lies within ±{_percent(rule.min_effect)}", None
+    if one.detectable is None:
+        needed = _needed(one)
+        least = inflated_p(2.0**-one.epochs, one.factor)
+        finding = f"so few cannot convict (p ≤ {test.level:.2g} is asked for, {least:.2g} is the least that "
+        return Verdict.INCONCLUSIVE, f"{finding}they can show); about {needed} would decide", needed
+    if one.detectable > math.log1p(rule.promise):
+        needed = _needed(one)
+        finding = f"too restless to find the {_percent(rule.promise)} that are promised; about {needed} would decide"
+        return Verdict.INCONCLUSIVE, finding, needed
+    nearest = min(abs(end) for end in one.interval)
+    if abs(one.effect) >= band and one.interval[0] * one.interval[1] > 0 and nearest > math.log1p(rule.null):
+        needed = _needed(one, target=abs(one.effect))
+        finding = f"hardly nothing, and too little to convict ({chance})"
+        return Verdict.INCONCLUSIVE, f"{finding}; about {needed} would decide", needed
+    if test.is_rejected:
+        return Verdict.NO_CHANGE_SEEN, f"not by chance, but less than the {_percent(rule.min_effect)} that matter", None
+    return Verdict.NO_CHANGE_SEEN, f"what chance does ({chance})", None
+
+
+def _needed(one: _Evidence, target: float | None = None) -> int:
+    """About how many epochs would decide: enough to reject, for an interval, and to find what is promised, or the
+    effect that was seen (``target``)."""
+    rule, level = one.rule, deflated_level(one.test.level, one.factor)
+    least = max(least_epochs(level), rule.least_epochs)
+    if one.sigma is None:
+        return max(least, rule.confirm_epochs)
+    finding = epochs_to_detect(
+        math.log1p(rule.promise) if target is None else target,
+        one.factor * one.sigma,
+        level=level,
+        null=math.log1p(rule.null),
+        # An effect that was seen is already large enough: only the test is lacking.
+        min_effect=math.log1p(rule.min_effect) if target is None else 0.0,
+        power=rule.power,
+    )
+    return max(least, finding, one.epochs + 1)
+
+
+def _change(effect: float, low: float | None, high: float | None) -> str:
+    between = "" if low is None or high is None else f" ({percent(math.exp(low))} … {percent(math.exp(high))} %)"
+    return f"{percent(math.exp(effect))} %{between}"
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.3g} %"
+
+
+def would_have_found(fraction: float | None) -> str:
+    """The end of a reason: the detectable change, where there is one."""
+    return "" if fraction is None else f"; would have found ≥ {100 * fraction:.1f} %"

@@ -1,0 +1,220 @@
+"""Writing a run file while the run goes on, and finding those whose writer died."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from paceline.baselines import codec
+from paceline.baselines.files import FormatError, StoreError, failed, sync_folder
+from paceline.baselines.parsing import Fields, parse_json
+from paceline.baselines.records import Note, Outcome, Run
+
+SUFFIX = ".jsonl"
+PART_SUFFIX = ".jsonl.part"
+
+
+class Journal:
+    """A run file being written. Every line is on the disk before the call that wrote it returns.
+
+    The writer holds a lock on the file for as long as it lives, so that :func:`recover` can tell a running writer from
+    a dead one, whatever became of its process id. (A child that was forked, not spawned, keeps the lock too.)
+    """
+
+    def __init__(self, descriptor: int, path: Path, run_id: str, length: int) -> None:
+        self._descriptor = descriptor
+        self._path = path
+        self._run_id = run_id
+        self._length = length
+        self._seen: set[tuple[object, str]] = set()
+        self._is_open = True
+
+    @classmethod
+    def start(cls, directory: Path, header: Run) -> Journal:
+        """Begin the file of a run; ``header`` is the run without outcomes. The directory is made where missing.
+
+        Raises
+        ------
+        FormatError
+            The header cannot be stored (its id is no safe file name, a field is too long …).
+        StoreError
+            The file cannot be written, or a run of this id is there already.
+        """
+        if header.outcomes:
+            raise ValueError("a journal starts with a run that has no outcomes yet")
+        line = codec.line_of(codec.header_to_json(header))
+        codec.header_from_json(Fields(parse_json(line)))
+        path = directory / f"{header.id}{PART_SUFFIX}"
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise failed("make", directory, error) from error
+        try:
+            if (directory / f"{header.id}{SUFFIX}").exists():
+                raise FileExistsError
+            descriptor = _create_locked(path)
+        except FileExistsError as error:
+            raise StoreError(f"cannot start {path}: a run of this id is there already; use a new run id") from error
+        except OSError as error:
+            raise failed("start", path, error) from error
+        journal = cls(descriptor, path, header.id, 0)
+        try:
+            journal._write(line)
+            sync_folder(directory)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            journal.close()
+            raise
+        return journal
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies now (:meth:`finish` renames it)."""
+        return self._path
+
+    def append(self, outcome: Outcome) -> None:
+        """Add an outcome. It is parsed back first: what could not be read again is refused now, not later.
+
+        Raises
+        ------
+        FormatError
+            The outcome cannot be stored (a sample that is not finite, no samples, a negative time, too long a name), or
+            its case and metric are in this run already.
+        StoreError
+            The disk refuses. The file still ends with the last good line.
+        """
+        identity = (outcome.case, outcome.metric.name)
+        name = f"{outcome.case} {outcome.metric.name}"[:200]
+        if identity in self._seen:
+            raise FormatError(
+                f"{name} was measured twice in one run: tell the two apart by a parameter of the case, or measure once"
+            )
+        try:
+            line = codec.line_of(codec.outcome_to_json(outcome))
+            codec.outcome_from_json(Fields(parse_json(line)))
+        except (FormatError, ValueError, TypeError, OverflowError) as error:
+            raise FormatError(f"the outcome of {name} cannot be stored: {error}") from error
+        self._write(line)
+        self._seen.add(identity)
+
+    def finish(self, complete: bool, profile_s: Mapping[str, float], notes: Sequence[Note]) -> Path:
+        """Write the last line, give the file its final name, and return that. Nothing can be appended after.
+
+        Raises
+        ------
+        FormatError, StoreError
+            As :meth:`append`; the journal stays open.
+        """
+        line = codec.line_of(codec.footer_to_json(len(self._seen), complete, profile_s, notes))
+        codec.footer_from_json(Fields(parse_json(line)), len(self._seen))
+        final = self._path.with_name(f"{self._run_id}{SUFFIX}")
+        if final.exists():
+            raise StoreError(f"cannot finish {self._path}: {final} is there already; move it away")
+        self._write(line)
+        try:
+            self._path.rename(final)
+        except OSError as error:
+            self._shorten(self._length - len(line))  # so that finishing can be tried again
+            raise failed("finish", self._path, error) from error
+        self._path = final
+        self.close()
+        try:
+            sync_folder(final.parent)
+        except OSError as error:
+            raise failed("finish", final, error) from error
+        return final
+
+    def close(self) -> None:
+        """Let go of the file. Without :meth:`finish` before, the run is a cut one that :func:`recover` finds."""
+        if self._is_open:
+            self._is_open = False
+            os.close(self._descriptor)
+
+    def _write(self, line: bytes) -> None:
+        if not self._is_open:
+            raise ValueError(f"the journal {self._path} is closed")
+        try:
+            written = 0
+            while written < len(line):
+                written += os.pwrite(self._descriptor, line[written:], self._length + written)
+            os.fsync(self._descriptor)
+        except OSError as error:
+            self._shorten(self._length)  # half a line in the middle of a file would make all of it unreadable
+            raise failed("write", self._path, error) from error
+        self._length += len(line)
+
+    def _shorten(self, length: int) -> None:
+        os.ftruncate(self._descriptor, length)
+        self._length = length
+
+
+def _create_locked(path: Path) -> int:
+    """A new file, locked. :func:`recover` may take the lock first and remove the empty file: then once more."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is_at(descriptor, path):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.fstat(descriptor), there)
+
+
+def recover(directory: Path) -> tuple[Path, ...]:
+    """Give the files of runs whose writer is gone their final name, as cut runs, and return them, oldest id first.
+
+    Files that a living process is writing are left alone. A file whose writer died before its first line was whole
+    holds nothing and is removed.
+
+    Raises
+    ------
+    StoreError
+        A file cannot be opened or renamed, or the final name is taken.
+    """
+    recovered = []
+    for path in sorted(directory.glob(f"*{PART_SUFFIX}")):
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue  # its writer has just finished
+        except OSError as error:
+            raise failed("recover", path, error) from error
+        try:
+            final = _recover_one(descriptor, path)
+        except OSError as error:
+            raise error if isinstance(error, StoreError) else failed("recover", path, error) from error
+        finally:
+            os.close(descriptor)
+        if final is not None:
+            recovered.append(final)
+    return tuple(recovered)
+
+
+def _recover_one(descriptor: int, path: Path) -> Path | None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return None
+    if not _is_at(descriptor, path):
+        return None
+    if b"\n" not in path.read_bytes():
+        path.unlink()
+        return None
+    final = path.with_name(path.name.removesuffix(".part"))
+    if final.exists():
+        raise StoreError(f"cannot recover {path}: {final} is there already; delete the one you do not need")
+    path.rename(final)
+    sync_folder(path.parent)
+    return final

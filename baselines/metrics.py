@@ -1,0 +1,39 @@
+"""The metrics that paceline's own suites report. Units stand in the names; the direction travels with the data."""
+
+from __future__ import annotations
+
+from paceline.baselines.records import Metric
+
+LATENCY = Metric("latency_ns", "ns", "lower", "sampled")
+"""One call, device synchronized. Judged by its lower quartile."""
+DEVICE_TIME = Metric("device_time_ns", "ns", "lower", "shown")
+"""The same call by the device's own events: without the host's launch overhead."""
+FIRST_CALL = Metric("first_call_ns", "ns", "lower", "shown")
+WARMUP_CALLS = Metric("warmup_calls", "calls", "lower", "shown")
+PREPARATION = Metric("preparation_ns", "ns", "lower", "shown")
+"""Build, convert, compile: everything before the first call of the optimized model."""
+THROUGHPUT = Metric("throughput_per_s", "1/s", "higher", "sampled")
+"""Samples per second at the batch size where the sweep saturates."""
+SWEEP_THROUGHPUT = Metric("sweep_throughput_per_s", "1/s", "higher", "shown")
+"""One point of the sweep."""
+SATURATION_BATCH_SIZE = Metric("saturation_batch_size", "samples", "lower", "shown")
+PEAK_RSS = Metric("peak_rss_bytes", "B", "lower", "sampled", resolution=1 << 20)
+"""Host memory that building, preparing and calling this case alone added at its highest. The kernel counts resident
+pages in batches a processor, and an allocator takes them by the hundred: less than a mebibyte says nothing."""
+INFERENCE_PEAK_RSS = Metric("inference_peak_rss_bytes", "B", "lower", "shown")
+"""Host memory of calls alone, over what the process held before the model was built."""
+PEAK_DEVICE_MEMORY = Metric("peak_device_bytes", "B", "lower", "exact", tolerance=0.01)
+"""Device memory allocated through torch, at its highest."""
+DRIVER_DEVICE_MEMORY = Metric("driver_device_bytes", "B", "lower", "shown")
+"""Device memory of this process as the driver sees it."""
+SIZE = Metric("size_bytes", "B", "lower", "exact")
+"""What would be deployed: the serialized weights."""
+COMPRESSION_RATE = Metric("compression_rate", "x", "higher", "shown")
+"""Original size over compressed size."""
+PARAMETERS = Metric("parameters", "parameters", "lower", "exact")
+FLOPS = Metric("flops", "FLOP", "lower", "exact", tolerance=1e-6)
+"""Floating point operations of one call: two per multiply-add."""
+DIFFERENCE = Metric("output_difference", "relative", "lower", "exact", tolerance=0.05)
+"""``‖y − y₀‖ / ‖y₀‖`` against the eager reference in fp32."""
+TOP1_AGREEMENT = Metric("top1_agreement", "fraction", "higher", "exact", tolerance=0.01)
+"""The share of inputs whose most likely class is the reference's."""

@@ -1,0 +1,228 @@
+"""The statistic of a same-session A/B: turns in pairs, epochs as replicates.
+
+An *effect* is the natural logarithm of new over base. What differs between processes of the same code (memory layout
+above all) is constant within one and random between them, so that the epoch, a pair of fresh processes, is the
+replicate: the turns of an epoch make one number, and only these numbers are tested (Kalibera & Jones, Rigorous
+benchmarking in reasonable time, ISMM 2013). Taking turns cancels what moves both sides alike (Bulej et al., Duet
+benchmarking, ICPE 2020). The test itself is in :mod:`paceline.baselines.ranks`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtri
+
+from paceline.baselines.ranks import (
+    Array,
+    Side,
+    critical_count,
+    hodges_lehmann,
+    least_epochs,
+    sign_flip_p,
+    spread,
+    walsh_averages,
+    walsh_interval,
+)
+from paceline.baselines.records import Epoch, Metric
+from paceline.baselines.statistics import estimate
+
+__all__ = [
+    "Array",
+    "NoRatioError",
+    "Side",
+    "Sides",
+    "approximate_epochs",
+    "chance_to_convict",
+    "detectable",
+    "effect_of",
+    "epoch_effect",
+    "epochs_to_detect",
+    "hodges_lehmann",
+    "least_epochs",
+    "sign_flip_p",
+    "spread",
+    "turn_estimates",
+    "walsh_interval",
+]
+
+SEED = 1963
+"""Of everything that is simulated here, so that one and the same data are always judged alike."""
+REPLICATES = 4000
+"""Simulated experiments behind a power: its chance error is below 0.01, that of a detectable change below 0.02 σ."""
+MOST_SIMULATED = 32
+"""Epochs of a plan; from more on the normal approximation is good enough."""
+CHUNK = 2_000_000
+"""Walsh averages held in memory at once while simulating."""
+
+
+class NoRatioError(ValueError):
+    """An estimate is zero, negative or not finite, so that no ratio to it exists."""
+
+
+class Sides(NamedTuple):
+    """The estimates of an epoch's turns, in the metric's unit and in the order of the turns."""
+
+    base: Array
+    new: Array
+
+
+def turn_estimates(epoch: Epoch) -> Sides:
+    """The estimate (:func:`paceline.baselines.statistics.estimate`) of each turn of both sides.
+
+    Raises
+    ------
+    ValueError
+        The epoch has no turn, or a turn has no sample of a side.
+    """
+    if not epoch.turns or not all(turn.base and turn.new for turn in epoch.turns):
+        raise ValueError(f"{_place(epoch)}: an epoch needs turns, and each turn samples of both sides")
+    base = [_estimate(epoch.metric, turn.base) for turn in epoch.turns]
+    new = [_estimate(epoch.metric, turn.new) for turn in epoch.turns]
+    return Sides(np.array(base), np.array(new))
+
+
+def _estimate(metric: Metric, samples: Sequence[float]) -> float:
+    # Turns of one call each are common and come in hundreds.
+    return samples[0] if len(samples) == 1 else estimate(metric, samples)
+
+
+def _place(epoch: Epoch) -> str:
+    return f"{epoch.case} {epoch.metric.name}, epoch {epoch.number}"
+
+
+def epoch_effect(epoch: Epoch) -> float:
+    """The effect of one epoch: the median over its turns of log(estimate of new) - log(estimate of base).
+
+    Raises
+    ------
+    NoRatioError
+        An estimate is not a positive finite number.
+    ValueError
+        The epoch has no turn, or a turn has no sample of a side.
+    """
+    return effect_of(epoch, turn_estimates(epoch))
+
+
+def effect_of(epoch: Epoch, sides: Sides) -> float:
+    """:func:`epoch_effect` where the estimates of the epoch's turns are there already."""
+    both = np.concatenate(sides)
+    if not (np.isfinite(both) & (both > 0)).all():
+        worst = both[~(np.isfinite(both) & (both > 0))][0]
+        raise NoRatioError(f"{_place(epoch)}: an estimate is {worst:g} {epoch.metric.unit}, so that there is no ratio")
+    return float(np.median(np.log(sides.new) - np.log(sides.base)))
+
+
+class Draws(NamedTuple):
+    """Of simulated experiments with standard normal epochs: what must exceed the null, and the estimate."""
+
+    decisive: Array
+    estimate: Array
+
+
+@cache
+def _draws(epochs: int, count: int, stream: int = 0) -> Draws:
+    """Experiments in which the test rejects where the ``decisive`` Walsh average lies above the null.
+
+    W ≥ ``count`` holds exactly where the ``count``-th largest Walsh average does. The same epochs are drawn for every
+    count, so that a stricter level is never found easier.
+    """
+    rng = np.random.default_rng([SEED, epochs, stream])
+    averages = epochs * (epochs + 1) // 2
+    decisive, middle = [], []
+    rows = max(1, CHUNK // averages)
+    for start in range(0, REPLICATES, rows):
+        drawn = walsh_averages(rng.normal(size=(min(rows, REPLICATES - start), epochs)))
+        drawn.partition(averages - count, axis=-1)
+        decisive.append(drawn[:, averages - count].copy())
+        middle.append(np.median(drawn, axis=-1))
+    return Draws(np.concatenate(decisive), np.concatenate(middle))
+
+
+def _convicted_from(sigma: float, epochs: int, level: float, null: float, min_effect: float) -> Array | None:
+    """Of each simulated experiment the smallest true effect that the rule convicts; ``None`` where it never can.
+
+    With epochs y = δ + σ·z both conditions, the test and the smallest effect of interest, are thresholds for δ.
+    """
+    count = critical_count(epochs, level)
+    if count is None:
+        return None
+    drawn = _draws(epochs, count)
+    return np.maximum(null - sigma * drawn.decisive, min_effect - sigma * drawn.estimate)
+
+
+def chance_to_convict(
+    effect: float, sigma: float, epochs: int, *, level: float, null: float, min_effect: float
+) -> float:
+    """The power of the rule against a true ``effect``, by simulation with normal epochs that scatter by ``sigma``.
+
+    The rule convicts where the signed rank test against ``null`` rejects at ``level`` and the Hodges-Lehmann estimate
+    is ``min_effect`` or more. All are natural logarithms but ``level``. Seeded: the same every time.
+    """
+    needed = _convicted_from(sigma, epochs, level, null, min_effect)
+    return 0.0 if needed is None else float((needed <= effect).mean())
+
+
+def detectable(
+    sigma: float,
+    epochs: int,
+    *,
+    level: float,
+    null: float,
+    min_effect: float,
+    power: float,
+    screen_epochs: int = 0,
+    screen_threshold: float = 0.0,
+) -> float | None:
+    """The smallest true effect that the rule of :func:`chance_to_convict` finds with ``power``; a natural logarithm.
+
+    With ``screen_epochs`` it must first be found by a screen: the estimate of so many other epochs at
+    ``screen_threshold`` or more. Never less than min_effect + z(power)·σ/√K, which no test of K epochs can beat where
+    the estimate must reach ``min_effect``. ``None`` where so few epochs cannot reject at all.
+    """
+    needed = _convicted_from(sigma, epochs, level, null, min_effect)
+    if needed is None:
+        return None
+    if screen_epochs:
+        needed = np.maximum(needed, screen_threshold - sigma * _draws(screen_epochs, 1, stream=1).estimate)
+    floor = min_effect + float(ndtri(power)) * sigma / math.sqrt(epochs)
+    return max(float(np.quantile(needed, power)), floor)
+
+
+def approximate_epochs(
+    target: float, sigma: float, *, level: float, null: float, min_effect: float, power: float
+) -> int:
+    """Rather fewer epochs than find a true effect of ``target`` with ``power``: where a search for them may begin.
+
+    By the normal approximation, in which the estimate's deviation is σ·√(π/3)/√K (Hodges & Lehmann 1963). It knows
+    nothing of how coarse the test is with few epochs.
+
+    Raises
+    ------
+    ValueError
+        ``target`` is not beyond ``null`` and ``min_effect``: no number of epochs is enough.
+    """
+    if target <= max(null, min_effect):
+        raise ValueError(f"no number of epochs finds an effect of {target:g}, where {max(null, min_effect):g} count")
+    unit = sigma * math.sqrt(math.pi / 3)
+    z, z_level = float(ndtri(power)), -float(ndtri(level))
+    by_test = ((z_level + z) * unit / (target - null)) ** 2
+    by_size = (z * unit / (target - min_effect)) ** 2
+    return max(least_epochs(level), math.ceil(max(by_test, by_size)))
+
+
+def epochs_to_detect(target: float, sigma: float, *, level: float, null: float, min_effect: float, power: float) -> int:
+    """About how many epochs find a true effect of ``target`` with ``power``: from :func:`approximate_epochs` upwards
+    until the simulation agrees; many epochs are not simulated. Raises what that raises.
+    """
+    epochs = approximate_epochs(target, sigma, level=level, null=null, min_effect=min_effect, power=power)
+    if epochs > MOST_SIMULATED:
+        # As for a t test: Guenther, Sample size formulas for normal theory t tests, The American Statistician 35, 1981.
+        return epochs + math.ceil(float(ndtri(level)) ** 2 / 2)
+    while chance_to_convict(target, sigma, epochs, level=level, null=null, min_effect=min_effect) < power:
+        epochs += max(1, epochs // 10)
+    return epochs

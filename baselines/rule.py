@@ -1,0 +1,127 @@
+"""The settings of an A/B, the screen's suspicion, and how many epochs a confirmation takes.
+
+Effects are natural logarithms of new over base (:func:`paceline.baselines.paired.epoch_effect`). A threshold of 2 % is
+log 1.02 in either direction: for a time that is 2 % longer, for a rate the 2 % that each unit of work takes longer. So
+swapping the sides swaps *regressed* and *improved* and changes nothing else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from paceline.baselines.paired import approximate_epochs, chance_to_convict, hodges_lehmann, least_epochs
+
+MOST_EPOCHS = 128
+"""That are planned for: beyond it the settings ask for something that no session would be given the time for."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The settings of an A/B. Fractions, not percent.
+
+    ``null``: a suspect is convicted only where its effect is shown to exceed this. ``min_effect``: and where its
+    estimate is at least this. ``alpha``: chance, in a run, of one false *regressed* (and as much of one false
+    *improved*). ``confidence``: of the intervals. ``power``: with which the detectable change is found; where that is
+    larger than ``promise`` nothing is decided. ``screen_threshold``: a suspect's estimate after the ``screen_epochs``.
+    ``confirm_epochs``: of a confirmation, at least. :func:`epochs_needed` plans for a true effect of ``plan_effect``,
+    epochs that scatter by ``plan_sigma``, and ``plan_power``.
+
+    Raises
+    ------
+    ValueError
+        A setting is out of its range; the message names it.
+    """
+
+    null: float = 0.005
+    min_effect: float = 0.02
+    alpha: float = 0.01
+    confidence: float = 0.95
+    power: float = 0.8
+    promise: float = 0.05
+    screen_threshold: float = 0.01
+    screen_epochs: int = 3
+    confirm_epochs: int = 16
+    plan_effect: float = 0.03
+    plan_sigma: float = 0.015
+    plan_power: float = 0.95
+
+    def __post_init__(self) -> None:
+        least = self.least_epochs if 0 < self.confidence < 1 else 0
+        demands = (
+            ("confidence", 0 < self.confidence < 1, "between 0 and 1"),
+            ("alpha", 0 < self.alpha < 0.5, "between 0 and 0.5"),
+            ("power", 0.5 <= self.power < 1, "0.5 or more and below 1"),
+            ("plan_power", 0.5 <= self.plan_power < 1, "0.5 or more and below 1"),
+            ("null", 0 <= self.null <= self.min_effect, f"between 0 and min_effect ({self.min_effect:g})"),
+            ("promise", self.min_effect < self.promise, f"above min_effect ({self.min_effect:g})"),
+            ("plan_effect", self.min_effect < self.plan_effect, f"above min_effect ({self.min_effect:g})"),
+            ("plan_sigma", 0 <= self.plan_sigma < 1, "0 or more and below 1"),
+            (
+                "screen_threshold",
+                0 <= self.screen_threshold <= self.min_effect,
+                f"0 or more and at most min_effect ({self.min_effect:g}): what is convicted must first be suspect",
+            ),
+            ("screen_epochs", self.screen_epochs >= 2, "2 or more: one epoch does not tell how much epochs scatter"),
+            ("confirm_epochs", self.confirm_epochs >= least, f"{least} or more, for an interval at that confidence"),
+        )
+        for name, is_met, demand in demands:
+            if not is_met:
+                raise ValueError(f"the A/B's setting {name} is {getattr(self, name):g}; it must be {demand}")
+
+    @property
+    def least_epochs(self) -> int:
+        """The fewest epochs that give an interval."""
+        return least_epochs((1 - self.confidence) / 2)
+
+    def with_band(self, band: float) -> Rule:
+        """This rule for a case whose smallest change of interest is ``band`` instead of ``min_effect``.
+
+        The screen's threshold keeps its proportion to it. The null only shrinks with it, and the promise and the
+        planned effect only grow with it.
+        """
+        if band == self.min_effect:
+            return self
+        factor = band / self.min_effect if self.min_effect else 1.0
+        return dataclasses.replace(
+            self,
+            min_effect=band,
+            null=self.null * min(factor, 1.0),
+            promise=self.promise * max(factor, 1.0),
+            screen_threshold=self.screen_threshold * factor,
+            plan_effect=self.plan_effect * max(factor, 1.0),
+        )
+
+
+def is_suspect(effects: Sequence[float], rule: Rule) -> bool:
+    """Whether the screen's few epochs raise suspicion, in either direction: their estimate is at the threshold or
+    beyond. No test: what is let in here is tested on fresh epochs, and only that costs."""
+    return abs(hodges_lehmann(effects)) >= math.log1p(rule.screen_threshold)
+
+
+@cache
+def epochs_needed(suspects: int, rule: Rule) -> int:
+    """How many epochs a confirmation of so many suspects takes: the fewest that can reject at α/m, that give an
+    interval, and that find the planned effect with the planned power (simulated). 0 without suspects.
+
+    Raises
+    ------
+    ValueError
+        More than 128 would be needed: the rule's plan asks too much.
+    """
+    if suspects < 1:
+        return 0
+    target, sigma = math.log1p(rule.plan_effect), rule.plan_sigma
+    level, null, min_effect = rule.alpha / suspects, math.log1p(rule.null), math.log1p(rule.min_effect)
+    about = approximate_epochs(target, sigma, level=level, null=null, min_effect=min_effect, power=rule.plan_power)
+    first = max(least_epochs(level), rule.least_epochs, about // 2)
+    for epochs in range(first, MOST_EPOCHS + 1) if about <= MOST_EPOCHS else ():
+        if chance_to_convict(target, sigma, epochs, level=level, null=null, min_effect=min_effect) >= rule.plan_power:
+            return epochs
+    raise ValueError(
+        f"{MOST_EPOCHS} epochs do not find {100 * rule.plan_effect:g} % among {suspects} suspects that scatter by "
+        f"{100 * rule.plan_sigma:g} %: raise plan_effect, or lower plan_power"
+    )

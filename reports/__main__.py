@@ -1,0 +1,288 @@
+"""``python -m paceline.reports``: render stored runs again, compare them, or hand their numbers out. Needs no torch."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import NoReturn
+
+from paceline.baselines.baselinefile import load_baseline
+from paceline.baselines.comparison import compare
+from paceline.baselines.files import BaselineError, FormatError, write_atomically
+from paceline.baselines.records import Baseline, Measured, Run
+from paceline.baselines.runfile import read_run
+from paceline.baselines.store import Store, summarize
+from paceline.baselines.verdicts import Judgement, Policy
+from paceline.reports.document import render_json
+from paceline.reports.html import render_html
+from paceline.reports.junit import render_junit
+from paceline.reports.markdown import render_markdown
+from paceline.reports.page import Page, build_page
+from paceline.reports.quantities import count
+from paceline.reports.terminal import render_terminal
+from paceline.reports.text import as_ascii, one_line
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+USAGE_ERROR = 4
+"""The exit code of bad input, as pytest means it."""
+_OUTPUTS: Mapping[str, Callable[[Page], str]] = {
+    "html": render_html,
+    "markdown": render_markdown,
+    "json": render_json,
+    "junit": render_junit,
+}
+_DESCRIPTION = "Render stored runs again, compare them, or hand their numbers out."
+_EXIT_CODES = (
+    "exit codes of compare: 0 passed, 10 regressed, 11 could not decide, 12 nothing was measured; "
+    "of all: 4 bad input or arguments"
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE_ERROR, f"{self.format_usage()}{self.prog}: error: {message} (--help explains)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code. Errors go to standard error, one line each."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # the reader (head, less) has seen enough; without this Python complains again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except BaselineError as error:
+        _complain(error)
+        return USAGE_ERROR
+    except OSError as error:  # of standard output itself: everything else names its path
+        _complain(f"cannot write to standard output: {error.strerror or error}")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return USAGE_ERROR
+    return code
+
+
+def _complain(error: object) -> None:
+    sys.stderr.write(f"paceline.reports: error: {one_line(str(error))}\n")
+
+
+def _render(options: argparse.Namespace) -> int:
+    run = read_run(options.run_file)
+    page = build_page(Judgement((), Policy(), run.fingerprint), run, now=_now())
+    _put_out(page, options)
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    *bases, new = options.paths
+    run = read_run(Path(new))
+    policy = Policy(band=options.band)
+    base, base_runs = _base(bases, options)
+    page = build_page(compare(base, run, policy), run, base_runs=base_runs, now=_now())
+    # what was put together from run files has no name to save under
+    page = replace(page, accept="") if base_runs else page
+    _put_out(page, options)
+    return page.exit_code
+
+
+def _list(options: argparse.Namespace) -> int:
+    folder, runs = _folder(options, "baselines"), _folder(options, "runs")
+    store = Store(folder)
+    names = store.names()
+    _say(f"Baselines in {folder}:" if names else f"No baselines in {folder}.")
+    code = 0
+    for name in names:
+        try:
+            baseline = store.load(name)
+        except BaselineError as error:
+            _complain(error)
+            code = USAGE_ERROR
+            continue
+        save = max(baseline.saves, key=lambda save: save.saved, default=None)
+        made = f", saved {save.saved} at {save.revision[:12] or 'no revision'}" if save else ""
+        _say(f"  {name}: {count(len(baseline.entries), 'measurement')}{made}; {_machine(baseline)}")
+    files = sorted(runs.glob("*.jsonl"))
+    _say(f"Runs in {runs}:" if files else f"No runs in {runs}.")
+    for path in files:
+        try:
+            run = read_run(path)
+        except BaselineError as error:
+            _complain(error)
+            code = USAGE_ERROR
+            continue
+        measured = sum(isinstance(outcome, Measured) for outcome in run.outcomes)
+        state = "" if run.complete else ", cut short"
+        _say(f"  {path}: {count(measured, 'measurement')} at {run.revision[:12] or 'no revision'}{state}")
+    return code
+
+
+def _frame(options: argparse.Namespace) -> int:
+    # pandas takes a while to import, and no other command needs it
+    from paceline.reports.frame import run_frame, samples_frame
+
+    run = read_run(options.run_file)
+    frame = samples_frame(run) if options.samples else run_frame(run)
+    write_atomically(options.csv, frame.to_csv(index=False))
+    _say(f"{count(len(frame), 'row')} in {options.csv}")
+    return 0
+
+
+def _base(bases: Sequence[str], options: argparse.Namespace) -> tuple[Baseline, tuple[Run, ...]]:
+    """What to compare with: a baseline by its name, a baseline's file, or run files (which bring their samples)."""
+    if len(bases) == 1 and not Path(bases[0]).exists() and Path(bases[0]).suffix == "":
+        return Store(_folder(options, "baselines")).load(bases[0]), ()
+    if len(bases) == 1 and Path(bases[0]).suffix == ".json":
+        return load_baseline(Path(bases[0])), ()
+    runs = tuple(read_run(Path(base)) for base in bases)
+    name = runs[0].id if len(runs) == 1 else f"{runs[0].id[:80]}-and-{len(runs) - 1}-more"
+    return summarize(runs, name=name, saved=max(run.started for run in runs), by="", reason=""), runs
+
+
+def _folder(options: argparse.Namespace, name: str) -> Path:
+    """Where ``name`` ("baselines", "runs") are stored: as said, or as the project here has set it, or the default."""
+    said: str | None = getattr(options, name)
+    if said is not None:
+        return Path(said)
+    settings = Path("pyproject.toml")
+    try:
+        project = tomllib.loads(settings.read_text("utf-8")) if settings.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise FormatError(f"{settings}: {error}; repair it, or say --{name} FOLDER") from error
+    found = project.get("tool", {}).get("paceline", {}).get(name, f".paceline/{name}")
+    if not isinstance(found, str):
+        raise FormatError(f"{settings}: {name} in [tool.paceline] must be a text; repair it, or say --{name} FOLDER")
+    return Path(found)
+
+
+def _put_out(page: Page, options: argparse.Namespace) -> None:
+    """The summary on standard output, and every file that was asked for."""
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    lines = render_terminal(
+        page,
+        width=shutil.get_terminal_size().columns,
+        colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ,
+        unicode=encoding in ("utf8", "utf16", "utf32"),
+    )
+    sys.stdout.write("\n".join(lines) + "\n")
+    for name, render in _OUTPUTS.items():
+        path: Path | None = getattr(options, name)
+        if path is not None:
+            write_atomically(path, render(page))
+            _say(f"{name}: {path}")
+
+
+def _say(text: str) -> None:
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    line = one_line(text)
+    sys.stdout.write((line if encoding.startswith("utf") else as_ascii(line)) + "\n")
+
+
+def _machine(baseline: Baseline) -> str:
+    return ", ".join(f"{name} {value}" for name, value in baseline.fingerprint.key.items())
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def _fraction(text: str) -> float:
+    """A band: ``0.02`` or ``2%``."""
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no band: give a fraction such as 0.02, or a percentage as 2%")
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m paceline.reports", description=_DESCRIPTION, epilog=_EXIT_CODES)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    render = commands.add_parser("render", help="show one stored run", description="Show one stored run, unjudged.")
+    render.add_argument("run_file", metavar="RUN", type=Path, help="a run file (.jsonl)")
+    _add_outputs(render)
+    render.set_defaults(run=_render)
+
+    against = commands.add_parser(
+        "compare",
+        usage="%(prog)s [options] BASE [BASE ...] NEW",
+        help="hold a stored run against a baseline or other runs",
+        description="Hold the run NEW against BASE by the stored screen's rules.",
+        epilog=_EXIT_CODES,
+    )
+    against.add_argument(
+        "paths",
+        metavar="BASE",
+        nargs="+",
+        action=_AtLeastTwo,
+        help="BASE: a stored baseline's name, a baseline's file (.json), or one or more run files (.jsonl) of one and "
+        "the same code; NEW: a run file",
+    )
+    against.add_argument(
+        "--band",
+        type=_fraction,
+        default=Policy.band,
+        metavar="FRACTION",
+        help="a smaller change is of no interest (0.02 or 2%%; default: %(default)s)",
+    )
+    _add_folder(against, "baselines")
+    _add_outputs(against)
+    against.set_defaults(run=_compare)
+
+    listing = commands.add_parser("list", help="list stored baselines and runs", description="List what is stored.")
+    _add_folder(listing, "baselines")
+    _add_folder(listing, "runs")
+    listing.set_defaults(run=_list)
+
+    frame = commands.add_parser(
+        "frame",
+        help="write a run's numbers as CSV",
+        description="Write one row for each case and metric of a run (or for each sample) as CSV.",
+    )
+    frame.add_argument("run_file", metavar="RUN", type=Path, help="a run file (.jsonl)")
+    frame.add_argument("--csv", metavar="PATH", type=Path, required=True, help="the file to write")
+    frame.add_argument("--samples", action="store_true", help="one row for each sample")
+    frame.set_defaults(run=_frame)
+    return parser
+
+
+class _AtLeastTwo(argparse.Action):
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        if not isinstance(values, list) or len(values) < 2:
+            parser.error("compare needs a BASE and a NEW")
+        setattr(namespace, self.dest, values)
+
+
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
+    for name in _OUTPUTS:
+        parser.add_argument(f"--{name}", metavar="PATH", type=Path, help=f"also write the report as {name} to PATH")
+
+
+def _add_folder(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.add_argument(
+        f"--{name}",
+        metavar="FOLDER",
+        help=f"where {name} are stored (default: {name!r} in [tool.paceline] of ./pyproject.toml, or .paceline/{name})",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""Random weights that behave like trained ones where it matters to a benchmark. Importing this needs no torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+
+def scale_weights(module: torch.nn.Module) -> None:
+    """Redraw linear and convolution layers in place, so that activations keep their size through ReLU layers.
+
+    Weights after He et al. 2015, "Delving Deep into Rectifiers" (fan in); biases are small, but not 0 as there, so that
+    an optimization that drops one is seen. torch's default shrinks activations by √6 a layer.
+    """
+    from torch import nn
+
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.normal_(layer.bias, std=0.1)
+
+
+def calibrate_batch_norms(module: torch.nn.Module, images: torch.Tensor) -> None:
+    """Give batch norms a scale and shift of their own, and the statistics of ``images`` as running statistics.
+
+    A fresh batch norm is the identity: folding it into a convolution would change nothing, and a wrong fold would pass.
+    And without normalization the activations of a deep random network grow or vanish (``mobilenet_v3_small`` would
+    return 1e-9). The shifts are as large as the normalized values: around 0, averages over noise images would cancel
+    and rounding errors would not. Changes ``module`` in place and leaves it in evaluation mode.
+    """
+    import torch
+    from torch import nn
+
+    module.eval()
+    norms = [layer for layer in module.modules() if isinstance(layer, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        nn.init.uniform_(norm.weight, 0.5, 1.5)
+        nn.init.normal_(norm.bias)
+        norm.reset_running_stats()
+        norm.momentum = None  # statistics of this one batch, not a moving average from (0, 1)
+        norm.train()
+    with torch.no_grad():
+        module(images)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()

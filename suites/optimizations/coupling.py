@@ -1,0 +1,80 @@
+"""Which layers must keep all of their channels when channels are removed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from paceline.fixtures.axes import Inputs
+from paceline.fixtures.trees import call_with, tensors
+from paceline.suites.optimizations.observation import storage_of
+from paceline.suites.optimizations.weights import CONVOLUTIONS
+
+
+def layers_with_channels(model: nn.Module) -> list[nn.Module]:
+    """The linear and convolution layers: those that channels can be removed from."""
+    return [module for module in model.modules() if isinstance(module, (nn.Linear, *CONVOLUTIONS))]
+
+
+def output_layers(model: nn.Module, inputs: Inputs) -> list[nn.Module]:
+    """The layers that make the output, whose channels are the classes: the last one called, and every one whose result
+    is returned as it is or as a view."""
+    with _Watched(model) as watched, torch.no_grad():
+        returned = {storage_of(tensor) for tensor in tensors(call_with(model, inputs))}
+    last = [layer for layer, _ in watched.results[-1:]]
+    return [*last, *(layer for layer, result in watched.results if storage_of(result) in returned)]
+
+
+def head_layers(model: nn.Module, inputs: Inputs) -> list[nn.Module]:
+    """The layers whose channels are taken apart afterwards: queries, keys and values that are split into heads.
+
+    Removing arbitrary channels would leave the shapes valid and mix up the heads.
+    """
+    with _Watched(model) as watched, torch.no_grad():
+        call_with(model, inputs)
+    multihead = [module for module in model.modules() if isinstance(module, nn.MultiheadAttention)]
+    return [*multihead, *watched.split]
+
+
+class _Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's base is not annotated
+    """Sees the layers' results in the order of their calls, and which of them are split along the channels."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.results: list[tuple[nn.Module, torch.Tensor]] = []  # kept alive, so that no storage is used twice
+        self.split: list[nn.Module] = []
+        self._by_storage: dict[int, nn.Module] = {}
+        self._hooks = [layer.register_forward_hook(self._remember) for layer in layers_with_channels(model)]
+
+    def _remember(self, layer: nn.Module, _inputs: Any, result: torch.Tensor) -> None:
+        self.results.append((layer, result))
+        self._by_storage[storage_of(result)] = layer
+
+    def __exit__(self, *details: Any) -> None:
+        for hook in self._hooks:
+            hook.remove()
+        super().__exit__(*details)  # type: ignore[no-untyped-call]
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        source = args[0] if args else None
+        if isinstance(source, torch.Tensor) and not source.is_nested:
+            layer = self._by_storage.get(storage_of(source))
+            if isinstance(layer, nn.Linear) and any(_is_split(source, part) for part in tensors(result)):
+                self.split.append(layer)
+        return result
+
+
+def _is_split(source: torch.Tensor, part: torch.Tensor) -> bool:
+    """Whether ``part`` is a view of ``source`` whose last dimension, the channels, is divided and no other is."""
+    return (
+        storage_of(part) == storage_of(source)
+        and part.shape[: source.ndim - 1] == source.shape[:-1]
+        and part.ndim >= source.ndim
+        and part.shape[-1] < source.shape[-1]
+    )

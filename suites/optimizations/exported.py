@@ -1,0 +1,227 @@
+"""The model as a graph of its own, without its Python code: exported, compiled ahead of time, or frozen."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import warnings
+import weakref
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any
+
+from paceline.fixtures.axes import Call, Inputs, NotAppliedError, Optimization, Prepared, UnsupportedError
+from paceline.suites.optimizations.reasons import in_words, not_a_module
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+def _arguments(inputs: Inputs) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if isinstance(inputs, dict):
+        return (), inputs
+    return (inputs if isinstance(inputs, tuple) else (inputs,)), {}
+
+
+def _needs_a_module(model: Call, _inputs: Inputs, _device_type: str) -> str | None:
+    return not_a_module(model)
+
+
+def _program(model: Call, inputs: Inputs) -> torch.export.ExportedProgram:
+    import torch
+    from torch import nn
+
+    assert isinstance(model, nn.Module)
+    args, kwargs = _arguments(inputs)
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            # A recurrent layer lists its own parameters anew whenever it is called.
+            warnings.filterwarnings("ignore", message=r"\s*The tensor attributes self\.\S*_flat_weights\[0\]")
+            return torch.export.export(model, args, kwargs)
+    except Exception as error:  # export runs the model's own code on fake tensors, which may raise anything
+        raise UnsupportedError(f"torch.export cannot capture the model ({in_words(error)})") from error
+
+
+def _python_of(model: nn.Module) -> dict[CodeType, str]:
+    """The code of the modules' own ``forward`` functions, with their names."""
+    types = {type(module) for module in model.modules()}
+    return {kind.forward.__code__: f"{kind.__name__}.forward" for kind in types if hasattr(kind.forward, "__code__")}
+
+
+def _forwards_that_run(model: Call, prepared: Prepared) -> list[str]:
+    """Which ``forward`` functions of the untouched model's modules a call of the prepared one enters."""
+    import torch
+    from torch import nn
+
+    from paceline.fixtures.trees import call_with
+
+    assert isinstance(model, nn.Module)
+    wanted, entered = _python_of(model), list[str]()
+
+    def profile(frame: FrameType, event: str, _arg: object) -> None:
+        if event == "call" and frame.f_code in wanted:
+            entered.append(wanted[frame.f_code])
+
+    former = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        with torch.inference_mode():
+            call_with(prepared.call, prepared.inputs)
+    finally:
+        sys.setprofile(former)
+    return entered
+
+
+def _reject_eager(model: Call, prepared: Prepared) -> None:
+    if entered := _forwards_that_run(model, prepared):
+        raise NotAppliedError(f"the model's own Python code still runs: {', '.join(sorted(set(entered)))}")
+
+
+def _export(model: Call, inputs: Inputs) -> Prepared:
+    return Prepared(_program(model, inputs).module(), inputs)
+
+
+def _export_evidence(model: Call, prepared: Prepared) -> str:
+    """The graph's nodes are ATen operators, they are what runs, and none of the model's Python code does."""
+    import torch
+    from torch import fx
+
+    from paceline.suites.optimizations.observation import observe
+
+    if not isinstance(prepared.call, fx.GraphModule):
+        raise NotAppliedError(f"a {type(prepared.call).__name__} is called, not the graph of an exported program")
+    nodes = [node for node in prepared.call.graph.nodes if isinstance(node.target, torch._ops.OpOverload)]
+    _reject_eager(model, prepared)
+    there = {f"{node.target.namespace}.{node.target.overloadpacket.__name__}" for node in nodes}
+    before, ops = observe(model, prepared.inputs).ops, observe(prepared.call, prepared.inputs).ops
+    if strays := {op.name for op in ops} - there:
+        raise NotAppliedError(f"{', '.join(sorted(strays))} runs and is not in the exported graph")
+    if before and not ops:
+        raise NotAppliedError(f"none of {len(before)} matrix products and convolutions runs")
+    return f"a graph of {len(nodes)} operators runs {len(ops)} matrix products; no Python code of the model does"
+
+
+EXPORT = Optimization(
+    "export",
+    apply=_export,
+    # The same kernels; a fused one may be taken apart when it is captured.
+    tolerance=1e-5,
+    evidence=_export_evidence,
+    unsupported=_needs_a_module,
+    description="torch.export's graph of ATen operators, called instead of the model's Python code.",
+)
+
+
+def _aoti(model: Call, inputs: Inputs) -> Prepared:
+    import torch._inductor
+
+    from paceline.suites.optimizations.packages import PackagedModel
+
+    program = _program(model, inputs)
+    folder = Path(tempfile.mkdtemp(prefix="paceline-aoti-"))
+    try:
+        torch._inductor.aoti_compile_and_package(program, package_path=str(folder / "model.pt2"))
+        package = PackagedModel(folder / "model.pt2")
+    except Exception as error:  # inductor generates code for the user's model; whatever it raises is the reason
+        shutil.rmtree(folder)
+        raise UnsupportedError(f"AOTInductor cannot compile the model ({in_words(error)})") from error
+    weakref.finalize(package, shutil.rmtree, folder)
+    return Prepared(package, inputs, ("compiled for these shapes alone",))
+
+
+def _aoti_evidence(model: Call, prepared: Prepared) -> str:
+    """A package with machine code is loaded into this process, and it is what runs."""
+    from paceline.suites.optimizations.packages import PackagedModel
+
+    if not isinstance(prepared.call, PackagedModel):
+        raise NotAppliedError(f"a {type(prepared.call).__name__} is called, not a package of AOTInductor's")
+    names = zipfile.ZipFile(prepared.call.path).namelist()
+    libraries = [Path(name).name for name in names if name.endswith(".so")]
+    if not libraries:
+        raise NotAppliedError("the package holds no machine code")
+    maps = Path("/proc/self/maps")
+    if maps.exists() and not any(library in maps.read_text("utf-8", "replace") for library in libraries):
+        raise NotAppliedError(f"the package's {libraries[0]} is not loaded")
+    _reject_eager(model, prepared)
+    size = prepared.call.path.stat().st_size
+    return f"a package of {size:,} bytes with {len(libraries)} library, loaded; no Python code of the model runs"
+
+
+AOTI = Optimization(
+    "aoti",
+    apply=_aoti,
+    tolerance=1e-4,  # other kernels and another order of summation, as for `compile`
+    evidence=_aoti_evidence,
+    unsupported=_needs_a_module,
+    needs_compiler=True,
+    description="torch.export and AOTInductor: a package of machine code that needs none of the model's Python code.",
+)
+
+
+@contextmanager
+def _without_deprecations() -> Iterator[None]:
+    """TorchScript is measured because it is deployed, not because it has a future."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"\s*`torch\.jit\.\w+` is (deprecated|not supported)")
+        # Checks of shapes in torch's own recurrent layers; the same in the user's code still warns.
+        warnings.filterwarnings(
+            "ignore", message=r"Converting a tensor to a Python boolean", module=r"torch\.nn\.modules\.rnn"
+        )
+        yield
+
+
+_WARM_UPS = 3
+"""TorchScript specializes its graph to the shapes it sees in the first calls."""
+
+
+def _jit_freeze(model: Call, inputs: Inputs) -> Prepared:
+    import torch
+    from torch import nn
+
+    from paceline.fixtures.trees import call_with
+
+    assert isinstance(model, nn.Module)
+    args, kwargs = _arguments(inputs)
+    examples: dict[str, Any] = {"example_kwarg_inputs": kwargs} if kwargs else {"example_inputs": args}
+    with _without_deprecations(), torch.no_grad():
+        try:
+            frozen = torch.jit.freeze(torch.jit.trace(model, check_trace=False, **examples))  # type: ignore[no-untyped-call]
+        except Exception as error:  # tracing runs the model's own code, which may raise anything
+            raise UnsupportedError(f"TorchScript cannot trace the model ({in_words(error)})") from error
+    with torch.inference_mode():
+        for _ in range(_WARM_UPS):
+            call_with(frozen, inputs)
+    return Prepared(frozen, inputs, ("traced for these inputs: control flow that depends on values is fixed",))
+
+
+def _jit_evidence(model: Call, prepared: Prepared) -> str:
+    """A script module whose weights have become constants of its graph, and none of the model's Python code runs."""
+    import torch
+
+    call = prepared.call
+    if not isinstance(call, torch.jit.ScriptModule):
+        raise NotAppliedError(f"a {type(call).__name__} is called, not TorchScript")
+    _reject_eager(model, prepared)
+    if left := sum(1 for _ in call.parameters()):
+        raise NotAppliedError(f"{left} parameters are still attributes of the module: it was not frozen")
+    graph: Any = call.graph
+    constants = [n for n in graph.findAllNodes("prim::Constant") if n.output().type().kind() == "TensorType"]
+    if not constants:
+        raise NotAppliedError("no weight is a constant of the graph")
+    return f"TorchScript with {len(constants)} tensors as constants of its graph; no Python code of the model runs"
+
+
+JIT_FREEZE = Optimization(
+    "jit_freeze",
+    apply=_jit_freeze,
+    # Freezing folds batch norms into convolutions; the executor fuses element-wise operations.
+    tolerance=1e-4,
+    evidence=_jit_evidence,
+    unsupported=_needs_a_module,
+    description="TorchScript, traced and frozen: weights as constants of the graph (legacy; torch deprecates it).",
+)

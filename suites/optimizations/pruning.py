@@ -1,0 +1,294 @@
+"""Weights removed by magnitude: single ones set to zero, or whole channels taken out of the network."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from paceline.fixtures.axes import Call, Inputs, NotAppliedError, Optimization, Prepared, UnsupportedError
+from paceline.suites.optimizations.quantization import CALIBRATION_VARIANTS
+from paceline.suites.optimizations.reasons import in_words, no_weights
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+RATE = 0.5
+"""The share that is removed."""
+_SLACK = 0.02
+"""How far the share found may lie from the rate: rounding in small layers."""
+
+
+def _prune_unstructured(model: Call, _inputs: Inputs) -> Call:
+    """Zeroes the smallest half of each weight in place.
+
+    Layer by layer, not over the whole model: a global threshold removes wide layers entirely where their weights are
+    merely drawn smaller. Embedding tables are looked up, not multiplied, and are left alone.
+    """
+    import torch
+    from torch import nn
+
+    from paceline.suites.optimizations.weights import multiplied_weights
+
+    assert isinstance(model, nn.Module)
+    with torch.no_grad():
+        for weight in multiplied_weights(model).values():
+            magnitude = weight.abs()
+            threshold = magnitude.flatten().kthvalue(max(1, round(RATE * weight.numel()))).values
+            weight.masked_fill_(magnitude <= threshold, 0)
+    return model
+
+
+def _unstructured_unsupported(model: Call, _inputs: Inputs, _device_type: str) -> str | None:
+    return no_weights(model)
+
+
+def _unstructured_evidence(model: Call, prepared: Prepared) -> str:
+    """Counts zeros in the weights that kernels get, and checks that it is the small ones that went."""
+    import torch
+
+    from paceline.suites.optimizations.observation import elements
+
+    before, after = _weights_before_and_after(model, prepared)
+    for old, new in zip(before, after, strict=True):
+        if old.shape != new.shape:
+            raise NotAppliedError(f"a weight of shape {tuple(old.shape)} runs with shape {tuple(new.shape)}")
+        gone = new == 0
+        if gone.any() and (~gone).any() and old.abs()[gone].max() > old.abs()[~gone].min():
+            raise NotAppliedError("larger weights were removed and smaller ones kept: the mask is inverted or not ours")
+        if not torch.equal(old[~gone], new[~gone]):
+            raise NotAppliedError("weights that were kept have other values than before")
+    zeros = sum(int((weight == 0).sum()) for weight in after)
+    share = zeros / elements(after)
+    if abs(share - RATE) > _SLACK:
+        raise NotAppliedError(f"{share:.1%} of the weights that run are zero, not {RATE:.0%}")
+    return f"{share:.1%} of the {elements(after):,} weights that run are zero, the smallest of each layer"
+
+
+def _weights_before_and_after(
+    model: Call, prepared: Prepared
+) -> tuple[tuple[torch.Tensor, ...], tuple[torch.Tensor, ...]]:
+    from paceline.suites.optimizations.observation import observe
+
+    before, after = observe(model, prepared.inputs).matrices, observe(prepared.call, prepared.inputs).matrices
+    if not after or len(before) != len(after):
+        raise NotAppliedError(f"{len(after)} weights take part in a call, {len(before)} in one of the untouched model")
+    return before, after
+
+
+PRUNE_UNSTRUCTURED = Optimization(
+    "prune_unstructured",
+    apply=_prune_unstructured,
+    evidence=_unstructured_evidence,
+    unsupported=_unstructured_unsupported,
+    description="The smallest half of each layer's weights set to zero; dense kernels gain nothing from it.",
+)
+
+
+_SENSITIVITY_SEED = 20_251_122
+
+
+def _prune_sensitivity(model: Call, inputs: Inputs) -> Prepared:
+    """Zeroes, in place, the half of each weight whose removal changes the output least."""
+    import torch
+    from torch import nn
+
+    assert isinstance(model, nn.Module)
+    try:
+        sensitivity = output_sensitivity(model, inputs)
+    except Exception as error:  # the model's own code runs with gradients, which may raise anything
+        raise UnsupportedError(f"the output has no gradient with respect to the weights ({in_words(error)})") from error
+    if not any(bool(scores.any()) for scores in sensitivity.values()):
+        raise UnsupportedError("the output does not depend on any weight to first order")
+    removed = {name: _least(scores, RATE) for name, scores in sensitivity.items()}
+    with torch.no_grad():
+        for name, mask in removed.items():
+            model.get_parameter(name).masked_fill_(mask, 0)
+    note = f"chosen by the output for the inputs and {CALIBRATION_VARIANTS} seeded variants of them, which it fits best"
+    return Prepared(model, inputs, (note,))
+
+
+def _least(scores: torch.Tensor, rate: float) -> torch.Tensor:
+    """A mask of the lowest scores: exactly the share ``rate``, though many may be equal (behind a dead ReLU: 0)."""
+    import torch
+
+    lowest = scores.flatten().argsort(stable=True)[: round(rate * scores.numel())]
+    return torch.zeros(scores.numel(), dtype=torch.bool, device=scores.device).scatter_(0, lowest, True).view_as(scores)
+
+
+def output_sensitivity(model: nn.Module, inputs: Inputs) -> dict[str, torch.Tensor]:
+    """For each multiplied weight by name: how much the output changes where an element is set to zero, to first order.
+
+    That is ``w² ‖∂y/∂w‖²`` (the Taylor criterion of Molchanov et al., "Importance estimation for neural network
+    pruning", 2019, with the output itself in the place of a loss, since no labels are needed). The squared norm over
+    all outputs is estimated without bias by the squared gradient of ``r·y`` for random signs ``r`` (Hutchinson), summed
+    over the inputs and seeded variants of them. The same numbers each time; the model is left as it was.
+    """
+    import torch
+
+    from paceline.fixtures.trees import call_with, map_tensors, tensors
+    from paceline.suites.optimizations.quantization import calibration_inputs
+    from paceline.suites.optimizations.weights import multiplied_weights
+
+    named = multiplied_weights(model)
+    trained = {name: weight.requires_grad for name, weight in named.items()}
+    total = {name: torch.zeros_like(weight) for name, weight in named.items()}
+    random = torch.Generator().manual_seed(_SENSITIVITY_SEED)
+    # cuDNN's recurrent kernels have no gradient in evaluation mode.
+    with torch.inference_mode(False), torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+        for weight in named.values():
+            weight.requires_grad_(True)
+        for variant in calibration_inputs(inputs):
+            outputs = tensors(call_with(model, map_tensors(lambda tensor: tensor.clone(), variant)))
+            outputs = [output for output in outputs if output.requires_grad]
+            signs = [torch.randint(0, 2, y.shape, generator=random).to(y) * 2 - 1 for y in outputs]
+            gradients = torch.autograd.grad(outputs, list(named.values()), signs, allow_unused=True)
+            for sums, gradient in zip(total.values(), gradients, strict=True):
+                if gradient is not None:
+                    sums += gradient.square()
+    for name, weight in named.items():
+        weight.requires_grad_(trained[name])
+    return {name: total[name] * weight.detach().square() for name, weight in named.items()}
+
+
+def _sensitivity_evidence(model: Call, prepared: Prepared) -> str:
+    """Computes the sensitivities of the untouched model and holds the zeros that run against them."""
+    import copy
+
+    import torch
+    from torch import nn
+
+    from paceline.suites.optimizations.observation import elements, observe, storage_of
+    from paceline.suites.optimizations.weights import multiplied_weights
+
+    assert isinstance(model, nn.Module)
+    before, after = _weights_before_and_after(model, prepared)
+    scores = output_sensitivity(copy.deepcopy(model), prepared.inputs)
+    by_storage = {storage_of(weight): scores[name] for name, weight in multiplied_weights(model).items()}
+    by_magnitude = 0
+    for old, new in zip(observe(model, prepared.inputs).matrices, after, strict=True):
+        gone = new == 0
+        if old.shape != new.shape or not torch.equal(old[~gone], new[~gone]):
+            raise NotAppliedError("weights that were kept have other values or another shape than before")
+        score = by_storage.get(storage_of(old))
+        if score is None or score.shape != old.shape:
+            continue  # a transposed or fused view: its values were compared, its places cannot be
+        if gone.any() and (~gone).any() and score[gone].max() > score[~gone].min() * 1.001:
+            raise NotAppliedError("weights were removed that the output depends on more than on weights that were kept")
+        by_magnitude += int((gone & _least(old.abs(), RATE)).sum())
+    zeros = sum(int((weight == 0).sum()) for weight in after)
+    share = zeros / elements(after)
+    if abs(share - RATE) > _SLACK:
+        raise NotAppliedError(f"{share:.1%} of the weights that run are zero, not {RATE:.0%}")
+    return (
+        f"{share:.1%} of the {elements(before):,} weights that run are zero, those the output depends on least; "
+        f"magnitude would have chosen {by_magnitude / max(1, zeros):.0%} of them too"
+    )
+
+
+PRUNE_SENSITIVITY = Optimization(
+    "prune_sensitivity",
+    apply=_prune_sensitivity,
+    evidence=_sensitivity_evidence,
+    unsupported=_unstructured_unsupported,
+    description="The half of each layer's weights set to zero on which the output depends least (first-order Taylor).",
+)
+
+
+def _prune_structured(model: Call, inputs: Inputs) -> Call:
+    """Takes half of the channels out with torch-pruning, coupled layers together, without fine-tuning.
+
+    Kept whole: the layers that make the output (their channels are the classes), and those that are split into heads.
+    ``nn.MultiheadAttention`` ties its heads to the width of its input, so everything of that width stays with it.
+    """
+    import torch
+    from torch import nn
+
+    from paceline.fixtures.trees import call_with, tensors
+    from paceline.suites.optimizations.coupling import head_layers, output_layers
+
+    assert isinstance(model, nn.Module)
+    with torch.inference_mode():
+        shapes = [tuple(tensor.shape) for tensor in tensors(call_with(model, inputs))]
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    try:
+        _remove_channels(model, inputs, [*output_layers(model, inputs), *head_layers(model, inputs)])
+        with torch.inference_mode():
+            found = [tuple(tensor.shape) for tensor in tensors(call_with(model, inputs))]
+    except Exception as error:  # torch-pruning traces and rebuilds the user's model; whatever it raises is the reason
+        raise UnsupportedError(f"torch-pruning cannot remove channels from this model ({in_words(error)})") from error
+    if found != shapes:
+        raise UnsupportedError(f"removing channels changes the shape of the output from {shapes} to {found}")
+    if sum(parameter.numel() for parameter in model.parameters()) == parameters:
+        raise UnsupportedError("no channels that can be removed: each is tied to the output or to attention heads")
+    return model
+
+
+def _remove_channels(model: nn.Module, inputs: Inputs, ignored: list[nn.Module]) -> None:
+    import torch
+    import torch_pruning  # type: ignore[import-untyped]
+
+    from paceline.fixtures.trees import call_with
+
+    trained = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+    for parameter in model.parameters():
+        parameter.requires_grad_(parameter.is_floating_point())  # dependencies are read off the autograd graph
+    with torch.inference_mode(False), torch.enable_grad(), warnings.catch_warnings():
+        # A bare parameter loses entries of its last dimension: right for position tables, and where it is not, the
+        # model cannot be called afterwards, which is found.
+        warnings.filterwarnings("ignore", message="Unwrapped parameters detected")
+        torch_pruning.pruner.BasePruner(
+            model,
+            inputs,
+            importance=torch_pruning.importance.GroupMagnitudeImportance(p=2),
+            pruning_ratio=RATE,
+            ignored_layers=ignored,
+            forward_fn=call_with,
+        ).step()
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(trained[name])
+
+
+def _structured_unsupported(model: Call, inputs: Inputs, _device_type: str) -> str | None:
+    from torch import nn
+
+    from paceline.suites.optimizations.coupling import layers_with_channels, output_layers
+    from paceline.suites.optimizations.weights import RECURRENT
+
+    if (reason := no_weights(model)) is not None:
+        return reason
+    assert isinstance(model, nn.Module)
+    recurrent = sorted({type(module).__name__ for module in model.modules() if isinstance(module, RECURRENT)})
+    if recurrent:
+        return f"{', '.join(recurrent)}: channels cannot be removed from a recurrent layer, whose gates share them"
+    if not set(layers_with_channels(model)) - set(output_layers(model, inputs)):
+        return "no hidden layer: the channels of the output layer are the classes"
+    return None
+
+
+def _structured_evidence(model: Call, prepared: Prepared) -> str:
+    """Compares the shapes of the weights that run: fewer channels, not zeroed ones."""
+    from paceline.suites.optimizations.observation import elements
+
+    before, after = _weights_before_and_after(model, prepared)
+    channels = [(old.shape[0], new.shape[0]) for old, new in zip(before, after, strict=True)]
+    thinned = [(old, new) for old, new in channels if new < old]
+    if not thinned or elements(after) >= elements(before):
+        raise NotAppliedError(f"all {len(before)} weights that run have as many channels as before")
+    old, new = (sum(side) for side in zip(*thinned, strict=True))
+    if abs(new / old - (1 - RATE)) > _SLACK:
+        raise NotAppliedError(f"{new} of {old} channels are left in the layers that lost any, not {1 - RATE:.0%}")
+    return (
+        f"{old - new} of {old} channels removed in {len(thinned)} of {len(channels)} layers; "
+        f"{elements(after):,} of {elements(before):,} weights left"
+    )
+
+
+PRUNE_STRUCTURED = Optimization(
+    "prune_structured",
+    apply=_prune_structured,
+    evidence=_structured_evidence,
+    unsupported=_structured_unsupported,
+    requires={"torch_pruning": "prune"},
+    description="Half of the channels of hidden layers removed by magnitude (torch-pruning), without fine-tuning.",
+)

@@ -1,0 +1,266 @@
+"""8-bit integers with torch.ao: weights alone (dynamic) or weights and activations (static, calibrated).
+
+torch.ao's kernels are the only int8 kernels that ship with torch itself; torchao replaces its front ends, and for CPUs
+goes through the compiler. The front ends warn that they will go; here they are used knowingly, and the warnings
+are silenced for exactly these calls.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from paceline.fixtures.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
+from paceline.suites.optimizations.reasons import in_words, no_weights, not_on_cpu
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+LEAST_SHARE = 0.5
+"""A model is called int8 where at least this share of the weights it multiplies by is; below, the name would lie."""
+
+_KNOWN_WARNINGS = (
+    r"torch\.ao\.quantization is deprecated",  # said above
+    r"Please use quant_min and quant_max",  # raised by torch.ao's own default observers
+    r"torch\.quantize_per_tensor",  # raised by torch.ao's own packing of weights
+    r"must run observer before calling calculate_qparams",  # an observer of a branch that evaluation never takes
+)
+_ENGINES = ("x86", "fbgemm", "qnnpack", "onednn")
+_CALIBRATION_SEED = 20_240_229
+CALIBRATION_VARIANTS = 7
+
+
+@contextmanager
+def quantization_engine() -> Iterator[str]:
+    """Selects the engine that packs weights, gives its name, and puts the former one back.
+
+    ``x86`` where there is one: layer by layer it takes oneDNN's or FBGEMM's kernels. One thread with VNNI, static:
+    resnet18 3.5 ms (oneDNN alone 3.4, FBGEMM alone 9.2), mlp 42 µs (70, 42). On ARM only ``qnnpack`` is complete.
+    Packed weights keep the engine they were packed for, so what was prepared here runs whatever is selected later.
+    """
+    import torch
+
+    former = torch.backends.quantized.engine
+    engine = next(name for name in _ENGINES if name in torch.backends.quantized.supported_engines)
+    torch.backends.quantized.engine = engine
+    try:
+        yield engine
+    finally:
+        torch.backends.quantized.engine = former
+
+
+@contextmanager
+def _without_known_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        for message in _KNOWN_WARNINGS:
+            warnings.filterwarnings("ignore", message=rf"\s*{message}")
+        yield
+
+
+def _quantize_dynamic(model: Call, inputs: Inputs) -> Prepared:
+    from torch import nn
+    from torch.ao import quantization
+
+    assert isinstance(model, nn.Module)
+    # Weights with one scale a row, as fine as static quantization's; recurrent cells only have kernels for one scale.
+    configurations = {
+        nn.Linear: quantization.per_channel_dynamic_qconfig,
+        nn.LSTM: quantization.default_dynamic_qconfig,
+        nn.GRU: quantization.default_dynamic_qconfig,
+    }
+    with quantization_engine() as engine, _without_known_warnings():
+        if engine == "qnnpack":  # has no dynamic linear kernel with a scale a row
+            configurations[nn.Linear] = quantization.default_dynamic_qconfig
+        quantized = quantization.quantize_dynamic(model, configurations)  # type: ignore[no-untyped-call]
+    return Prepared(quantized, inputs, leave_fast_path(quantized))
+
+
+def leave_fast_path(model: nn.Module) -> tuple[str, ...]:
+    """Makes encoder layers call their linear layers, and says so.
+
+    ``TransformerEncoderLayer`` hands ``linear1.weight`` to one fused float kernel. On a quantized layer that is a
+    method, and the call dies; an activation the kernel does not know is one of the reasons the layer itself has to
+    call its parts one by one. It is set on these layers alone, not through ``torch.backends.mha``, which is global.
+    """
+    from torch import nn
+
+    layers = [module for module in model.modules() if isinstance(module, nn.TransformerEncoderLayer)]
+    for layer in layers:
+        layer.activation_relu_or_gelu = 0
+    for module in model.modules():
+        if isinstance(module, nn.TransformerEncoder):
+            module.use_nested_tensor = False
+    if not layers:
+        return ()
+    return (
+        f"{len(layers)} encoder layer(s) run part by part: the fused float kernel cannot take integer weights; their "
+        "attention stays float (its projections are bare parameters of no linear layer)",
+    )
+
+
+def _dynamic_unsupported(model: Call, _inputs: Inputs, device_type: str) -> str | None:
+    from torch import nn
+
+    from paceline.suites.optimizations.weights import share_of_weights
+
+    if (reason := not_on_cpu(device_type) or no_weights(model)) is not None:
+        return reason
+    assert isinstance(model, nn.Module)
+    # By exact type: a subclass of Linear (attention's output projection is one) is left alone by torch.ao.
+    covered = [module for module in model.modules() if type(module) in (nn.Linear, nn.LSTM, nn.GRU)]
+    share = share_of_weights(model, covered)
+    if share < LEAST_SHARE:
+        return f"only Linear, LSTM and GRU have dynamic int8 kernels: {share:.0%} of the weights multiplied by here"
+    return None
+
+
+def _quantize_static(model: Call, inputs: Inputs) -> Prepared:
+    import torch
+    from torch import nn
+    from torch.ao import quantization
+    from torch.ao.quantization import quantize_fx
+
+    from paceline.fixtures.trees import call_with
+
+    assert isinstance(model, nn.Module)
+    with quantization_engine() as engine, _without_known_warnings(), torch.no_grad():
+        mapping = quantization.get_default_qconfig_mapping("onednn" if engine == "x86" and _has_vnni() else engine)
+        observed = quantize_fx.prepare_fx(model, mapping, _as_arguments(inputs))
+        for variant in calibration_inputs(inputs):
+            call_with(observed, variant)
+        quantized = quantize_fx.convert_fx(observed)
+    bits = 8 if engine in ("qnnpack", "onednn") or _has_vnni() else 7
+    note = f"{bits}-bit activations, ranges calibrated on the inputs and {CALIBRATION_VARIANTS} seeded variants of them"
+    return Prepared(quantized, inputs, (note,))
+
+
+def _has_vnni() -> bool:
+    """Whether the processor adds products of 8-bit integers in 32 bits.
+
+    Without AVX512-VNNI, FBGEMM adds pairs of products in 16 bits, which saturate silently unless activations are
+    confined to 7 bits: torch's default for x86 ("reduced range"). With it the whole range is safe, and the difference
+    from float is about two thirds as large (measured on resnet18 and mobilenet_v3_small), so it is used.
+    """
+    import torch
+
+    if not hasattr(torch.cpu, "get_capabilities"):
+        return False
+    return bool(torch.cpu.get_capabilities().get("avx512_vnni", False))
+
+
+def _as_arguments(inputs: Inputs) -> tuple[object, ...]:
+    if isinstance(inputs, dict):
+        return tuple(inputs.values())
+    return inputs if isinstance(inputs, tuple) else (inputs,)
+
+
+def calibration_inputs(inputs: Inputs) -> Iterator[Inputs]:
+    """The example inputs, and seeded variants that keep their structure but not their exact values.
+
+    Floating-point tensors get normal noise of a quarter of their standard deviation; in integer ones (token ids) every
+    fourth entry is replaced by another of the tensor's own, so that ids stay valid.
+    """
+    import torch
+
+    from paceline.fixtures.trees import map_tensors
+
+    random = torch.Generator().manual_seed(_CALIBRATION_SEED)
+
+    def vary(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.is_floating_point():
+            spread = tensor.std(correction=0)
+            return tensor + 0.25 * spread * torch.randn(tensor.shape, generator=random, dtype=tensor.dtype)
+        if tensor.dtype == torch.bool:
+            return tensor
+        others = tensor.flatten()[torch.randint(tensor.numel(), tensor.shape, generator=random)]
+        return torch.where(torch.rand(tensor.shape, generator=random) < 0.25, others, tensor)
+
+    yield inputs
+    for _ in range(CALIBRATION_VARIANTS):
+        yield map_tensors(vary, inputs)
+
+
+def _static_unsupported(model: Call, _inputs: Inputs, device_type: str) -> str | None:
+    from torch import nn
+    from torch.ao.quantization.fx.tracer import QuantizationTracer
+
+    from paceline.suites.optimizations.weights import CONVOLUTIONS, share_of_weights
+
+    if (reason := not_on_cpu(device_type) or no_weights(model)) is not None:
+        return reason
+    assert isinstance(model, nn.Module)
+    try:
+        graph = QuantizationTracer([], []).trace(copy.deepcopy(model))
+    except Exception as error:  # tracing runs the model's own code on proxies, which may raise anything
+        return f"torch.fx cannot trace the model ({in_words(error)})"
+    called = [model.get_submodule(node.target) for node in graph.nodes if node.op == "call_module"]
+    share = share_of_weights(model, [module for module in called if type(module) in (nn.Linear, *CONVOLUTIONS)])
+    if share < LEAST_SHARE:
+        opaque = sorted({type(m).__name__ for m in called if list(m.children()) or isinstance(m, nn.RNNBase)})
+        rest = f"; {', '.join(opaque)}: one opaque step for torch.fx" if opaque else ""
+        return f"only {share:.0%} of the weights lie in linear and convolution layers that torch.fx can see{rest}"
+    return None
+
+
+def _dynamic_evidence(model: Call, prepared: Prepared) -> str:
+    return _integer_evidence(model, prepared, is_static=False)
+
+
+def _static_evidence(model: Call, prepared: Prepared) -> str:
+    return _integer_evidence(model, prepared, is_static=True)
+
+
+def _integer_evidence(model: Call, prepared: Prepared, *, is_static: bool) -> str:
+    """Integer weights in the kernels that run, integer activations where static, and a smaller file."""
+    import torch
+    from torch import nn
+
+    from paceline.suites.optimizations.observation import elements, observe
+    from paceline.suites.optimizations.weights import serialized_bytes
+
+    ops = observe(prepared.call, prepared.inputs).ops
+    integer = tuple(weight for op in ops for weight in op.matrices if weight.dtype in (torch.qint8, torch.quint8))
+    share = elements(integer) / max(1, elements(tuple(weight for op in ops for weight in op.matrices)))
+    if share < LEAST_SHARE:
+        found = ", ".join(sorted({str(w.dtype).removeprefix("torch.") for op in ops for w in op.matrices}))
+        raise NotAppliedError(f"{share:.0%} of the weights that run are integers ({found or 'no weights'} seen)")
+    reads_integers = [op for op in ops if op.activations and op.activations[0].dtype == torch.quint8]
+    if is_static and len(reads_integers) < len(integer):
+        raise NotAppliedError(f"{len(reads_integers)} of {len(integer)} int8 layers read integer activations")
+    assert isinstance(model, nn.Module)
+    if not isinstance(prepared.call, nn.Module):
+        raise NotAppliedError("a plain callable shows no serialized size; a torch.nn.Module does")
+    sizes = serialized_bytes(prepared.call), serialized_bytes(model)
+    if sizes[0] >= sizes[1]:
+        raise NotAppliedError(f"serialized size did not fall: {sizes[0]} bytes from {sizes[1]}")
+    activations = "and activations " if is_static else ""
+    return (
+        f"int8 weights {activations}in {len(integer)} matrices that run, {share:.0%} of the weights; "
+        f"serialized size {sizes[0] / sizes[1]:.2f} of the original"
+    )
+
+
+INT8_DYNAMIC = Optimization(
+    "int8_dynamic",
+    apply=_quantize_dynamic,
+    # Measured on the built-in models, three seeds, batch sizes 1 and 8: 0.01 to 0.037 (lstm_classifier).
+    tolerance=0.08,
+    evidence=_dynamic_evidence,
+    unsupported=_dynamic_unsupported,
+    description="int8 weights in linear and recurrent layers; activations quantized on the fly, range by range.",
+)
+
+INT8_STATIC = Optimization(
+    "int8_static",
+    apply=_quantize_static,
+    # Measured as above: 0.01 to 0.075 with 8-bit activations, 0.14 with 7 bits (mobilenet_v3_small, whose depthwise
+    # convolutions have few values a channel to round).
+    tolerance=0.2,
+    evidence=_static_evidence,
+    unsupported=_static_unsupported,
+    description="int8 weights and activations, activation ranges calibrated beforehand (torch.ao, FX graph mode).",
+)

@@ -1,0 +1,35 @@
+"""Reasons why an optimization cannot be, shared by several of them. ``None`` everywhere means: nothing in the way."""
+
+from __future__ import annotations
+
+from paceline.fixtures.axes import Call
+
+
+def not_a_module(model: Call) -> str | None:
+    """Most transforms change a module's weights; a plain callable has none to be seen."""
+    from torch import nn
+
+    if isinstance(model, nn.Module):
+        return None
+    return f"a torch.nn.Module is needed; this model is a plain callable ({type(model).__name__})"
+
+
+def no_weights(model: Call) -> str | None:
+    """Neither is there anything to change in a module without weights to multiply by."""
+    from paceline.suites.optimizations.weights import multiplied_weights
+
+    reason = not_a_module(model)
+    if reason is None and not multiplied_weights(model):  # type: ignore[arg-type]  # a module: just checked
+        reason = "no weights that inputs are multiplied by (no linear, convolution or recurrent layer)"
+    return reason
+
+
+def not_on_cpu(device_type: str) -> str | None:
+    """torch.ao's integer kernels exist for one device type."""
+    return None if device_type == "cpu" else f"int8 kernels of torch.ao run on CPU only, not on {device_type}"
+
+
+def in_words(error: BaseException) -> str:
+    """An exception as one line of a reason: its type and the first line of its message."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

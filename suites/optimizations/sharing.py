@@ -1,0 +1,218 @@
+"""Fewer numbers for the same layers: weights that several layers share, and products of two thin matrices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from paceline.fixtures.axes import Call, Inputs, NotAppliedError, Optimization, Prepared, UnsupportedError
+from paceline.suites.optimizations.quantization import LEAST_SHARE, leave_fast_path
+from paceline.suites.optimizations.reasons import no_weights
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+ENERGY = 0.75
+"""The share of a weight's squared singular values that its rank keeps."""
+
+_Key = tuple[type, str, tuple[int, ...]]
+
+
+def _alike(model: nn.Module) -> list[list[tuple[nn.Module, str]]]:
+    """Weights that can stand for each other: in layers of one type and one name (``attention.query`` of every encoder
+    layer is ``query``), of one shape. Groups of two and more distinct weights, in the model's order."""
+    from paceline.suites.optimizations.weights import multiplied_weights
+
+    groups: dict[_Key, dict[int, tuple[nn.Module, str]]] = {}
+    for path, weight in multiplied_weights(model).items():
+        place, _, name = path.rpartition(".")
+        layer = model.get_submodule(place)
+        key = (type(layer), f"{place.rpartition('.')[2]}.{name}", tuple(weight.shape))
+        groups.setdefault(key, {})[id(weight)] = (layer, name)
+    return [list(group.values()) for group in groups.values() if len(group) > 1]
+
+
+def _tie(model: Call, _inputs: Inputs) -> Call:
+    from torch import nn
+
+    assert isinstance(model, nn.Module)
+    for (first, name), *others in _alike(model):
+        for layer, own in others:
+            setattr(layer, own, getattr(first, name))
+    return model
+
+
+def _tie_unsupported(model: Call, _inputs: Inputs, _device_type: str) -> str | None:
+    from torch import nn
+
+    if (reason := no_weights(model)) is not None:
+        return reason
+    assert isinstance(model, nn.Module)
+    if not _alike(model):
+        return "no two layers of one type and role have weights of one shape that they could share"
+    return None
+
+
+def _tie_evidence(model: Call, prepared: Prepared) -> str:
+    """Storage identity of the weights that run, not equality of their values."""
+    import torch
+    from torch import nn
+
+    from paceline.suites.optimizations.observation import observe, storage_of
+    from paceline.suites.optimizations.weights import serialized_bytes
+
+    assert isinstance(model, nn.Module)
+    before, after = observe(model, prepared.inputs).matrices, observe(prepared.call, prepared.inputs).matrices
+    if len(before) != len(after):
+        raise NotAppliedError(f"{len(after)} weights take part in a call, {len(before)} in one of the untouched model")
+    groups = [[getattr(layer, name) for layer, name in group] for group in _alike(model)]
+    places = {storage_of(weight): index for index, weight in enumerate(before)}
+    shared = 0
+    for group in groups:
+        now = [after[places[storage_of(weight)]] for weight in group if storage_of(weight) in places]
+        if len({storage_of(weight) for weight in now}) > 1:
+            equal = all(torch.equal(now[0], weight) for weight in now[1:])
+            raise NotAppliedError(
+                f"{len(now)} weights of shape {tuple(now[0].shape)} that could share one storage run from "
+                f"{len({storage_of(weight) for weight in now})}{' with equal values' if equal else ''}"
+            )
+        shared += len(now)
+    if not isinstance(prepared.call, nn.Module) or serialized_bytes(prepared.call) >= serialized_bytes(model):
+        raise NotAppliedError("serialized size did not fall")
+    ratio = serialized_bytes(prepared.call) / serialized_bytes(model)
+    return f"{shared} weights that run share {len(groups)} storages; serialized size {ratio:.2f} of the original"
+
+
+TIED_WEIGHTS = Optimization(
+    "tied_weights",
+    apply=_tie,
+    evidence=_tie_evidence,
+    unsupported=_tie_unsupported,
+    description="Layers of one type, role and shape share the first one's weights; stored once, multiplied as often.",
+)
+
+
+def _rank(weight: torch.Tensor) -> int:
+    """The smallest rank that keeps :data:`ENERGY` of a matrix."""
+    import torch
+
+    energy = torch.linalg.svdvals(weight.float()).square().cumsum(0)
+    return int((energy < ENERGY * energy[-1]).sum()) + 1
+
+
+def _matrix(layer: nn.Module) -> torch.Tensor | None:
+    """The weight that can be taken apart, ``(out, in · kernel)``; ``None`` for other layers."""
+    from torch import nn
+
+    if isinstance(layer, nn.Linear) or (isinstance(layer, nn.Conv2d) and layer.groups == 1):
+        return layer.weight.detach().flatten(1) if type(layer) in (nn.Linear, nn.Conv2d) else None
+    return None
+
+
+def _saves(weight: torch.Tensor, rank: int) -> bool:
+    return rank * sum(weight.shape) < weight.numel()
+
+
+def _factored(layer: nn.Module) -> nn.Module | None:
+    """Two layers in the place of one, where they hold fewer numbers."""
+    import torch
+    from torch import nn
+
+    weight = _matrix(layer)
+    if weight is None or not _saves(weight, rank := _rank(weight)):
+        return None
+    u, s, v = torch.linalg.svd(weight, full_matrices=False)
+    root = s[:rank].sqrt()
+    thin, wide = root[:, None] * v[:rank], u[:, :rank] * root
+    places: dict[str, Any] = {"device": weight.device, "dtype": weight.dtype}
+    if isinstance(layer, nn.Linear):
+        first: nn.Linear | nn.Conv2d = nn.Linear(layer.in_features, rank, bias=False, **places)
+        second: nn.Linear | nn.Conv2d = nn.Linear(rank, layer.out_features, bias=layer.bias is not None, **places)
+    else:
+        assert isinstance(layer, nn.Conv2d)
+        first = nn.Conv2d(
+            layer.in_channels,
+            rank,
+            layer.kernel_size,  # type: ignore[arg-type]  # pairs, as the layer keeps them
+            layer.stride,  # type: ignore[arg-type]
+            layer.padding,  # type: ignore[arg-type]
+            layer.dilation,  # type: ignore[arg-type]
+            bias=False,
+            padding_mode=layer.padding_mode,
+            **places,
+        )
+        second = nn.Conv2d(rank, layer.out_channels, 1, bias=layer.bias is not None, **places)
+    first.weight = nn.Parameter(thin.reshape(first.weight.shape).contiguous(), requires_grad=False)
+    second.weight = nn.Parameter(wide.reshape(second.weight.shape).contiguous(), requires_grad=False)
+    second.bias = layer.bias
+    return nn.Sequential(first, second).eval()
+
+
+def _factor(model: Call, inputs: Inputs) -> Prepared:
+    import torch
+    from torch import nn
+
+    from paceline.suites.optimizations.packed_layers import replace_layers
+
+    assert isinstance(model, nn.Module)
+    with torch.no_grad():
+        factored, layers = replace_layers(model, _factored)
+    if not layers:
+        raise UnsupportedError(f"no layer whose factors hold fewer numbers at {ENERGY:.0%} of the energy")
+    return Prepared(factored, inputs, leave_fast_path(factored))
+
+
+def _factor_unsupported(model: Call, _inputs: Inputs, _device_type: str) -> str | None:
+    from torch import nn
+
+    from paceline.suites.optimizations.weights import share_of_weights
+
+    if (reason := no_weights(model)) is not None:
+        return reason
+    assert isinstance(model, nn.Module)
+    share = share_of_weights(model, [layer for layer in model.modules() if _matrix(layer) is not None])
+    if share < LEAST_SHARE:
+        return f"only plain linear and 2-D convolution layers can be taken apart: {share:.0%} of the weights here"
+    return None
+
+
+def _factor_evidence(model: Call, prepared: Prepared) -> str:
+    """Walks along both calls' weights: each is either the same, or became two thin ones whose product is near it."""
+    import torch
+
+    from paceline.suites.optimizations.observation import elements, observe
+
+    before, after = observe(model, prepared.inputs).matrices, list(observe(prepared.call, prepared.inputs).matrices)
+    total, ranks = elements(tuple(after)), []
+    for old in before:
+        new = after.pop(0) if after else None
+        if new is not None and old.shape == new.shape and torch.equal(old, new):
+            continue
+        second = after.pop(0) if after else None
+        if new is None or second is None or new.shape[0] != second.flatten(1).shape[1]:
+            raise NotAppliedError(f"a weight of shape {tuple(old.shape)} was neither kept nor taken apart in two")
+        whole, rank = old.detach().flatten(1).float(), new.shape[0]
+        if not _saves(whole, rank):
+            raise NotAppliedError(
+                f"factors of rank {rank} hold as many numbers as the {' x '.join(map(str, whole.shape))} weight"
+            )
+        product = second.detach().flatten(1).float() @ new.detach().flatten(1).float()
+        lost = float((product - whole).square().sum() / whole.square().sum())
+        if lost > 1 - ENERGY + 1e-3:
+            raise NotAppliedError(f"rank {rank} keeps {1 - lost:.0%} of a weight's energy, not {ENERGY:.0%}")
+        ranks.append((rank, min(whole.shape)))
+    if after or not ranks:
+        raise NotAppliedError(f"{len(ranks)} weights were taken apart, {len(after)} more run than before")
+    left = total / elements(before)
+    shown = ", ".join(f"{rank} of {full}" for rank, full in ranks[:3]) + (", …" if len(ranks) > 3 else "")
+    return f"{len(ranks)} of {len(before)} weights run as two of lower rank ({shown}); {left:.2f} of the weights left"
+
+
+LOW_RANK = Optimization(
+    "low_rank",
+    apply=_factor,
+    evidence=_factor_evidence,
+    unsupported=_factor_unsupported,
+    description=f"Weights as products of two thin ones (SVD), of the rank that keeps {ENERGY:.0%} of their energy, "
+    "where that is smaller.",
+)

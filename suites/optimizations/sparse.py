@@ -1,0 +1,92 @@
+"""Nine tenths of the weights removed, and only the others stored and multiplied: compressed sparse rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from paceline.fixtures.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
+from paceline.suites.optimizations.quantization import LEAST_SHARE, leave_fast_path
+from paceline.suites.optimizations.reasons import no_weights
+
+if TYPE_CHECKING:
+    from torch import nn
+
+RATE = 0.9
+"""The share that is removed; below it dense kernels are faster, and the indices cost more than the zeros."""
+_SLACK = 0.02
+
+
+def _to_csr(model: Call, inputs: Inputs) -> Prepared:
+    import torch
+    from torch import nn
+
+    from paceline.suites.optimizations.packed_layers import replace_layers
+    from paceline.suites.optimizations.sparse_layers import CsrLinear
+
+    def sparse(layer: nn.Module) -> nn.Module | None:
+        return CsrLinear.from_linear(layer, RATE) if type(layer) is nn.Linear else None
+
+    assert isinstance(model, nn.Module)
+    with torch.no_grad():
+        made, _ = replace_layers(model, sparse)
+    return Prepared(made, inputs, leave_fast_path(made))
+
+
+def _unsupported(model: Call, _inputs: Inputs, device_type: str) -> str | None:
+    from torch import nn
+
+    from paceline.suites.optimizations.weights import share_of_weights
+
+    if (reason := no_weights(model)) is not None:
+        return reason
+    assert isinstance(model, nn.Module)
+    if device_type not in ("cpu", "cuda"):
+        return f"torch multiplies by compressed sparse rows on CPU and CUDA only, not on {device_type}"
+    share = share_of_weights(model, [layer for layer in model.modules() if type(layer) is nn.Linear])
+    if share < LEAST_SHARE:
+        return f"only linear layers can be multiplied as compressed sparse rows: {share:.0%} of the weights here"
+    return None
+
+
+def _evidence(model: Call, prepared: Prepared) -> str:
+    """Looks at the layout of the weights that kernels get, and holds their values against the original's."""
+    import torch
+    from torch import nn
+
+    from paceline.suites.optimizations.observation import elements, observe
+    from paceline.suites.optimizations.weights import serialized_bytes
+
+    before, after = observe(model, prepared.inputs).matrices, observe(prepared.call, prepared.inputs).matrices
+    if len(before) != len(after):
+        raise NotAppliedError(f"{len(after)} weights take part in a call, {len(before)} in one of the untouched model")
+    pairs = [(old, new) for old, new in zip(before, after, strict=True) if new.layout == torch.sparse_csr]
+    share = elements(tuple(old for old, _ in pairs)) / max(1, elements(before))
+    if share < LEAST_SHARE:
+        raise NotAppliedError(f"{share:.0%} of the weights that run are laid out as compressed sparse rows")
+    for old, new in pairs:
+        dense = new.to_dense()
+        kept = dense != 0
+        if old.shape != new.shape or not torch.equal(dense[kept], old[kept]):
+            raise NotAppliedError("weights that were kept have other values than before")
+        if kept.any() and old[~kept].abs().max() > old[kept].abs().min():
+            raise NotAppliedError("larger weights were removed and smaller ones kept: the mask is inverted or not ours")
+    stored = sum(new.values().numel() for _, new in pairs) / sum(old.numel() for old, _ in pairs)
+    if abs(stored - (1 - RATE)) > _SLACK:
+        raise NotAppliedError(f"{stored:.1%} of the sparse weights are stored, not {1 - RATE:.0%}")
+    assert isinstance(model, nn.Module)
+    if not isinstance(prepared.call, nn.Module) or serialized_bytes(prepared.call) >= serialized_bytes(model):
+        raise NotAppliedError("serialized size did not fall")
+    ratio = serialized_bytes(prepared.call) / serialized_bytes(model)
+    return (
+        f"{len(pairs)} of {len(after)} weights ({share:.0%}) are multiplied as compressed sparse rows that store "
+        f"{stored:.1%} of them; serialized size {ratio:.2f} of the original"
+    )
+
+
+SPARSE_CSR = Optimization(
+    "sparse_csr",
+    apply=_to_csr,
+    evidence=_evidence,
+    unsupported=_unsupported,
+    description="The smallest nine tenths of linear layers' weights removed, the rest as compressed sparse rows (CSR).",
+)

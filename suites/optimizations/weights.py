@@ -1,0 +1,38 @@
+"""Modules and their weights."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+RECURRENT = (nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell)
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+def multiplied_weights(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that inputs are multiplied by: of two and more dimensions, embedding tables left out (they are
+    looked up), each shared one once."""
+    tables = {
+        id(parameter)
+        for module in model.modules()
+        if isinstance(module, (nn.Embedding, nn.EmbeddingBag))
+        for parameter in module.parameters()
+    }
+    return {name: p for name, p in model.named_parameters() if p.ndim >= 2 and id(p) not in tables}
+
+
+def share_of_weights(model: nn.Module, layers: Sequence[nn.Module]) -> float:
+    """The share of the model's multiplied weights that lies in ``layers`` themselves; 0 for a model without any."""
+    weights = {id(weight): weight.numel() for weight in multiplied_weights(model).values()}
+    inside = {id(parameter) for layer in layers for parameter in layer.parameters(recurse=False)}
+    return sum(size for key, size in weights.items() if key in inside) / max(1, sum(weights.values()))
+
+
+def serialized_bytes(model: nn.Module) -> int:
+    """Size of the model's state as ``torch.save`` writes it."""
+    buffer = io.BytesIO()
+    torch.save(model.state_dict(), buffer)
+    return buffer.getbuffer().nbytes

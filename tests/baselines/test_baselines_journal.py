@@ -1,0 +1,206 @@
+"""The journal: what is appended is there, whatever happens to its writer."""
+
+from __future__ import annotations
+
+import dataclasses
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paceline.baselines.files import FormatError, StoreError
+from paceline.baselines.metrics import LATENCY
+from paceline.baselines.records import Case, Cause, Fingerprint, Measured, NotMeasured, Run
+from paceline.baselines.runfile import Journal, new_run_id, read_run, recover
+
+HEADER = Run("r1", Fingerprint({"cpu": "x"}), "abc", False, "2025-11-22T00:00:00Z", {}, False, ())
+WRITER = """
+import sys
+from pathlib import Path
+from typing import Any
+from paceline.baselines.metrics import LATENCY
+from paceline.baselines.records import Case, Fingerprint, Measured, Run
+from paceline.baselines.runfile import Journal
+header = Run(sys.argv[2], Fingerprint({}), "", False, "2025-11-22T00:00:00Z", {}, False, ())
+journal = Journal.start(Path(sys.argv[1]), header)
+for size in range(1, 4):
+    journal.append(Measured(Case("m", "eager", "cpu", size), LATENCY, (1.0, 2.0)))
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def measured(batch_size: int = 1) -> Measured:
+    return Measured(Case("m", "eager", "cpu", batch_size), LATENCY, (1.0, 2.0))
+
+
+def start_writer(folder: Path, run_id: str) -> subprocess.Popen[str]:
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(folder), run_id], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "ready\n"
+    return writer
+
+
+def test_what_is_appended_can_be_read_while_the_run_goes_on(tmp_path: Path) -> None:
+    journal = Journal.start(tmp_path, HEADER)
+    journal.append(measured())
+    assert journal.path.name == "r1.jsonl.part"
+    assert read_run(journal.path) == dataclasses.replace(HEADER, outcomes=(measured(),))
+    assert journal.finish(True, {"calls": 0.5}, ()) == tmp_path / "r1.jsonl"
+    assert [path.name for path in tmp_path.iterdir()] == ["r1.jsonl"]
+
+
+def test_a_killed_writers_run_is_recovered_and_a_living_ones_is_left_alone(tmp_path: Path) -> None:
+    writer = start_writer(tmp_path, "alive")
+    try:
+        assert recover(tmp_path) == ()
+        assert (tmp_path / "alive.jsonl.part").exists()
+    finally:
+        writer.send_signal(signal.SIGKILL)
+        writer.communicate()
+    assert recover(tmp_path) == (tmp_path / "alive.jsonl",)
+    run = read_run(tmp_path / "alive.jsonl")
+    assert not run.complete
+    assert [outcome.case.batch_size for outcome in run.outcomes] == [1, 2, 3]
+    assert recover(tmp_path) == ()
+
+
+def test_a_closed_journal_is_a_cut_run(tmp_path: Path) -> None:
+    journal = Journal.start(tmp_path, HEADER)
+    journal.close()
+    with pytest.raises(ValueError, match="closed"):
+        journal.append(measured())
+    (path,) = recover(tmp_path)
+    assert not read_run(path).complete
+
+
+def test_recovering_nothing(tmp_path: Path) -> None:
+    assert recover(tmp_path / "missing") == ()
+    (tmp_path / "x.jsonl.part").write_bytes(b'{"format":')
+    assert recover(tmp_path) == ()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_recovering_never_overwrites(tmp_path: Path) -> None:
+    Journal.start(tmp_path, HEADER).close()
+    (tmp_path / "r1.jsonl").write_text("mine")
+    with pytest.raises(StoreError, match="is there already"):
+        recover(tmp_path)
+    assert (tmp_path / "r1.jsonl").read_text() == "mine"
+
+
+def test_two_writers_of_two_runs_do_not_meet_and_of_one_run_the_second_is_refused(tmp_path: Path) -> None:
+    first, second = Journal.start(tmp_path, HEADER), Journal.start(tmp_path, dataclasses.replace(HEADER, id="r2"))
+    with pytest.raises(StoreError, match="use a new run id"):
+        Journal.start(tmp_path, HEADER)
+    for size in range(1, 6):
+        first.append(measured(size))
+        second.append(measured(10 * size))
+    sizes = [
+        [outcome.case.batch_size for outcome in read_run(one.finish(True, {}, ())).outcomes] for one in (first, second)
+    ]
+    assert sizes == [[1, 2, 3, 4, 5], [10, 20, 30, 40, 50]]
+    with pytest.raises(StoreError, match="use a new run id"):
+        Journal.start(tmp_path, HEADER)
+
+
+def test_recovering_beside_starting_writers_takes_nothing_from_them(tmp_path: Path) -> None:
+    has_ended = threading.Event()
+    taken: list[Path] = []
+
+    def keep_recovering() -> None:
+        while not has_ended.is_set():
+            taken.extend(recover(tmp_path))
+
+    thread = threading.Thread(target=keep_recovering)
+    thread.start()
+    try:
+        for number in range(40):
+            journal = Journal.start(tmp_path, dataclasses.replace(HEADER, id=f"r{number}"))
+            journal.append(measured())
+            journal.finish(True, {}, ())
+    finally:
+        has_ended.set()
+        thread.join()
+    assert taken == []
+    assert all(read_run(tmp_path / f"r{number}.jsonl").complete for number in range(40))
+
+
+def test_what_could_not_be_read_again_is_refused_when_written(tmp_path: Path) -> None:
+    journal = Journal.start(tmp_path, HEADER)
+    journal.append(measured())
+    bad = [
+        (dataclasses.replace(measured(2), samples=(float("nan"),)), "cannot be stored"),
+        (dataclasses.replace(measured(2), samples=(float("inf"),)), "cannot be stored"),
+        (dataclasses.replace(measured(2), samples=(-1.0,)), "nothing takes less than 0 ns"),
+        (dataclasses.replace(measured(2), samples=()), "must not be empty"),
+        (dataclasses.replace(measured(2), case=Case("x" * 501, "o", "d", 1)), "characters long"),
+        (measured(), "measured twice"),
+    ]
+    for outcome, message in bad:
+        with pytest.raises(FormatError, match=message):
+            journal.append(outcome)
+    journal.append(measured(2))
+    assert read_run(journal.finish(True, {}, ())).outcomes == (measured(), measured(2))
+
+
+@pytest.mark.parametrize("change", [{"id": "../x"}, {"id": ""}, {"id": ".x"}, {"started": "now"}])
+def test_an_unsafe_header_is_refused_before_a_file_is_made(tmp_path: Path, change: dict[str, Any]) -> None:
+    with pytest.raises(FormatError):
+        Journal.start(tmp_path, dataclasses.replace(HEADER, **change))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_long_or_broken_message_of_an_exception_is_kept_and_says_what_was_done(tmp_path: Path) -> None:
+    journal = Journal.start(tmp_path, HEADER)
+    case = Case("m", "o", "d", 1)
+    journal.append(NotMeasured(case, LATENCY, Cause.ERRORED, "x" * 300_000))
+    journal.append(NotMeasured(dataclasses.replace(case, batch_size=2), LATENCY, Cause.ERRORED, "file \udcff"))
+    long, broken = read_run(journal.finish(True, {}, ())).outcomes
+    assert isinstance(long, NotMeasured)
+    assert long.reason.endswith("x … (shortened from 300000 characters)")
+    assert isinstance(broken, NotMeasured)
+    assert broken.reason == "file \\udcff"
+
+
+def test_a_full_disk_leaves_whole_lines_and_the_run_goes_on(tmp_path: Path) -> None:
+    journal = Journal.start(tmp_path, HEADER)
+    journal.append(measured())
+    before = journal.path.read_bytes()
+    # A limit on file size refuses a write half way, as a full disk does.
+    old_limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    old_handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, old_limit[1]))
+    try:
+        with pytest.raises(StoreError, match=r"cannot write .*r1\.jsonl\.part"):
+            journal.append(measured(2))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old_limit)
+        signal.signal(signal.SIGXFSZ, old_handler)
+    assert journal.path.read_bytes() == before
+    journal.append(measured(2))
+    assert len(read_run(journal.finish(True, {}, ())).outcomes) == 2
+
+
+def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(StoreError, match=r"runs.*is a file"):
+        Journal.start(tmp_path / "runs", HEADER)
+
+
+def test_run_ids_sort_by_time_and_differ() -> None:
+    now = datetime(2025, 11, 22, 5, 50, 12, tzinfo=timezone(timedelta(hours=2)))
+    first, second = new_run_id(now), new_run_id(now)
+    assert first.startswith("20251122T035012Z-")
+    assert first != second
+    assert first < new_run_id(now + timedelta(seconds=1))
+    with pytest.raises(ValueError, match="zone"):
+        new_run_id(datetime(2025, 11, 22))

@@ -1,0 +1,190 @@
+"""Fuzz the readers of run and baseline files, guided by coverage.
+
+.. code:: sh
+
+    pip install atheris
+    python tests/faults/fuzz_readers.py -max_total_time=120
+
+Whatever the bytes are, a reader may do one of two things: raise ``FormatError`` with a short message, or return a
+record that is written and read again as the same. Everything else ends the fuzzer with the input that did it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import random
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+try:
+    import atheris
+except ImportError:
+    sys.stderr.write("skipped: atheris is not installed (pip install atheris)\n")
+    sys.exit(0)
+
+with atheris.instrument_imports(include=["paceline.baselines"]):
+    from paceline.baselines import codec, parsing
+    from paceline.baselines.baselinefile import dump_baseline, parse_baseline
+    from paceline.baselines.files import FormatError
+    from paceline.baselines.metrics import LATENCY
+    from paceline.baselines.records import (
+        Baseline,
+        Case,
+        Cause,
+        Entry,
+        Fingerprint,
+        Level,
+        Measured,
+        Note,
+        NotMeasured,
+        Save,
+    )
+    from paceline.baselines.records import Run as RunRecord
+    from paceline.baselines.runfile import Journal, read_run
+
+STARTED = "2026-01-02T03:04:05+00:00"
+LONGEST_MESSAGE = 4000
+FOLDER = Path(tempfile.mkdtemp(prefix="paceline-fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))  # noqa: S108
+SCRATCH = FOLDER / "scratch.jsonl"
+ODD_VALUES: list[Any] = [
+    None,
+    True,
+    -1,
+    0,
+    1.5,
+    1e308,
+    2**53,
+    10**400,
+    "",
+    "x",
+    "\ud800",
+    "../x",
+    [],
+    {},
+    [[]],
+    {"a": {}},
+]
+
+
+def example_run() -> RunRecord:
+    case = Case("net", "int8", "cpu", 1, (("width", "8"),))
+    note = Note(Level.WARNING, "few_samples", "only two")
+    outcomes = (
+        Measured(case, LATENCY, (1.5, 2.0), (1.0,), (note,)),
+        NotMeasured(Case("net", "bf16", "cpu", None), LATENCY, Cause.TIMED_OUT, "slow"),
+    )
+    machine = Fingerprint({"cpu_model": "x"}, {"kernel": "6"})
+    return RunRecord("r1", machine, "abc", True, STARTED, {"tier": "full"}, True, outcomes, {"calls": 1.0}, (note,))
+
+
+def written(run: RunRecord, folder: Path) -> Path:
+    header = dataclasses.replace(run, outcomes=(), complete=False, profile_s={}, notes=())
+    journal = Journal.start(folder, header)
+    for outcome in run.outcomes:
+        journal.append(outcome)
+    return journal.finish(run.complete, run.profile_s, run.notes)
+
+
+def example_baseline() -> Baseline:
+    save = Save("abc", False, STARTED, "me", "why", ("r1", "r2"), {"tier": "full"})
+    entries = tuple(Entry(Case(name, "eager", "cpu", 1), LATENCY, (1.0, 2.0), 0) for name in ("a", "b"))
+    return Baseline("main", Fingerprint({"cpu_model": "x"}, {"kernel": "6"}), (save,), entries)
+
+
+def check_message(error: FormatError) -> None:
+    """A message may quote a file, but not be one."""
+    if len(str(error)) > LONGEST_MESSAGE:
+        raise RuntimeError(f"a message of {len(str(error))} characters")
+
+
+def try_run(data: bytes) -> None:
+    """Read ``data`` as a run file; write and read again what came out."""
+    SCRATCH.write_bytes(data)
+    try:
+        run = read_run(SCRATCH)
+    except FormatError as error:
+        check_message(error)
+        return
+    with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+        if run.complete:
+            assert read_run(written(run, Path(folder))) == run
+        json.dumps([codec.outcome_to_json(outcome) for outcome in run.outcomes], allow_nan=False)
+
+
+def try_baseline(data: bytes) -> None:
+    """Read ``data`` as a baseline; write and read again what came out."""
+    try:
+        baseline = parse_baseline(data.decode("utf-8", "surrogateescape"))
+    except FormatError as error:
+        check_message(error)
+        return
+    text = dump_baseline(baseline)
+    assert dump_baseline(parse_baseline(text)) == text
+
+
+def try_both(data: bytes) -> None:
+    """The fuzzer's entry."""
+    if data[:1] == b"B":
+        try_baseline(data[1:])
+    else:
+        try_run(data[1:])
+
+
+def mutate(data: bytes, max_size: int, seed: int) -> bytes:
+    """Every other time change bytes blindly; else put an odd value or a stranger into one place of the JSON."""
+    rng = random.Random(seed)
+    lines = data[1:].split(b"\n") if data[:1] != b"B" else [data[1:]]
+    number = rng.randrange(len(lines))
+    try:
+        value = parsing.parse_json(lines[number])
+    except (FormatError, RecursionError):
+        value = None
+    if value is None or rng.random() < 0.5:
+        return bytes(atheris.Mutate(data, max_size))
+    places = _places(value)
+    if not places:
+        return bytes(atheris.Mutate(data, max_size))
+    container, key = rng.choice(places)
+    if rng.random() < 0.3 and isinstance(container, dict):
+        del container[key]
+    else:
+        container[key] = rng.choice([*ODD_VALUES, rng.choice(places)[0]])
+    with contextlib.suppress(ValueError, RecursionError):  # a value that holds itself
+        lines[number] = json.dumps(value).encode()
+    return (data[:1] + b"\n".join(lines))[:max_size]
+
+
+def _places(value: Any) -> list[tuple[Any, Any]]:
+    found: list[tuple[Any, Any]] = []
+    waiting = [value]
+    while waiting and len(found) < 500:
+        one = waiting.pop()
+        inner = list(one.items()) if isinstance(one, dict) else list(enumerate(one)) if isinstance(one, list) else []
+        found += [(one, key) for key, _ in inner]
+        waiting += [part for _, part in inner]
+    return found
+
+
+def main() -> None:
+    """Run libFuzzer on its arguments, beginning with one file of each kind; in a fork, since it ends its process."""
+    if pid := os.fork():
+        _, status = os.waitpid(pid, 0)
+        shutil.rmtree(FOLDER)
+        sys.exit(os.waitstatus_to_exitcode(status))
+    seeds = FOLDER / "seeds"
+    seeds.mkdir()
+    (seeds / "run").write_bytes(b"R" + written(example_run(), FOLDER / "example").read_bytes())
+    (seeds / "baseline").write_bytes(b"B" + dump_baseline(example_baseline()).encode())
+    atheris.Setup([*sys.argv, "-max_len=20000", str(seeds)], try_both, custom_mutator=mutate)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    main()

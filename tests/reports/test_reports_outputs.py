@@ -1,0 +1,155 @@
+"""Terminal, Markdown, JUnit and JSON: the same page, and no text from outside that gets away."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+import xml.etree.ElementTree as ElementTree
+from typing import Any
+
+import pytest
+
+from paceline.baselines.verdicts import Verdict
+from paceline.reports.document import render_json
+from paceline.reports.html import render_html
+from paceline.reports.junit import render_junit
+from paceline.reports.markdown import code, prose, render_markdown
+from paceline.reports.page import Page
+from paceline.reports.terminal import render_terminal
+from paceline.reports.text import columns, visible
+
+
+def _reject(name: str) -> Any:
+    raise AssertionError(f"{name} is no JSON")
+
+
+@pytest.mark.parametrize("unicode", [True, False])
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_terminal_lines_fit(example: Page, unjudged: Page, hostile: Page, width: int, unicode: bool) -> None:
+    for page in (example, unjudged, hostile):
+        lines = render_terminal(page, width=width, colour=False, unicode=unicode)
+        commands = {"  " + line for line in (visible(page.rerun), visible(page.accept))}
+        too_long = [line for line in lines if columns(line) > width and "pytest" not in line]
+        assert not too_long
+        assert unicode or all(line.isascii() for line in lines)
+        assert sum("pytest" in line for line in lines) >= len(commands - {"  "})
+
+
+@pytest.mark.parametrize("colour", [True, False])
+def test_nothing_steers_the_terminal(hostile: Page, colour: bool) -> None:
+    for line in render_terminal(hostile, width=80, colour=colour, unicode=True):
+        rest = re.sub(r"^\x1b\[[0-9;]+m(.*)\x1b\[0m$", r"\1", line) if colour else line
+        steering = [char for char in rest if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")]
+        assert not steering
+
+
+def test_the_terminal_says_what_blocks_first(example: Page) -> None:
+    lines = render_terminal(example, width=100, colour=False, unicode=True)
+    assert lines[0] == example.heading
+    assert lines.index("✗ resnet18-int8_dynamic-cpu-b1  size: regressed") == 3
+    text = "\n".join(lines)
+    assert "119.6 µs → 131.0 µs  +9.5 %  (+7.5 … +11.5 %)" in text
+    assert "unsupported: channels_last needs four-dimensional inputs" in text
+    assert f"  {example.rerun}" in lines
+    assert f"  {example.accept}" in lines
+
+
+def test_colour_only_adds_to_words(example: Page) -> None:
+    plain = render_terminal(example, width=80, colour=False, unicode=True)
+    coloured = render_terminal(example, width=80, colour=True, unicode=True)
+    assert any("\x1b[" in line for line in coloured)
+    assert [re.sub(r"\x1b\[[0-9;]+m", "", line) for line in coloured] == plain
+
+
+def test_without_a_baseline_the_terminal_shows_the_speedups(unjudged: Page) -> None:
+    text = "\n".join(render_terminal(unjudged, width=60, colour=False, unicode=False))
+    assert re.search(r"mlp +22\.9 us +1\.3\dx", text)
+    assert re.search(r"lstm_classifier .*unsupported", text)
+
+
+def test_every_output_says_the_same_heading_and_counts(example: Page) -> None:
+    document = json.loads(render_json(example))
+    junit = ElementTree.fromstring(render_junit(example))  # noqa: S314 (our own)
+    assert document["heading"] == example.heading
+    assert junit.find("testsuite/properties/property[@name='heading']").get("value") == example.heading  # type: ignore[union-attr]
+    assert f"<h1>{example.heading}</h1>" in render_html(example)
+    assert prose(example.heading) in render_markdown(example)
+    for count in example.counts:
+        assert document["counts"][count.verdict.value] == {"number": count.number, "blocking": count.blocking}
+        assert f"{count.number} {count.verdict.value}" in render_markdown(example)
+
+
+def test_junit_tells_every_verdict_apart(example: Page) -> None:
+    root = ElementTree.fromstring(render_junit(example))  # noqa: S314 (our own)
+    suite = root.find("testsuite")
+    assert suite is not None
+    cases = suite.findall("testcase")
+    assert len(cases) == len(example.rows) == int(suite.get("tests", ""))
+    assert len(suite.findall("testcase/failure")) == int(suite.get("failures", "")) == len(example.blocking)
+    assert len(suite.findall("testcase/skipped")) == int(suite.get("skipped", ""))
+    assert {one.get("type") for one in suite.findall("testcase/skipped")} == {"suspect", "not measured", "no baseline"}
+    verdicts = [one.get("value") for one in suite.findall("testcase/properties/property[@name='verdict']")]
+    assert verdicts == [row.comparison.verdict.value for row in example.rows]
+
+
+def test_junit_of_hostile_names_is_well_formed_and_keeps_them_as_text(hostile: Page) -> None:
+    text = render_junit(hostile)
+    text.encode("utf-8")
+    root = ElementTree.fromstring(text)  # noqa: S314 (our own)
+    assert {one.tag for one in root.iter()} <= {
+        "testsuites", "testsuite", "properties", "property", "testcase", "failure", "skipped", "system-out",
+    }  # fmt: skip
+    names = {one.get("name") for one in root.iter("testcase")}
+    assert names == {visible(row.case.id) for row in hostile.rows}
+
+
+def test_json_keeps_every_text_and_number_exactly(hostile: Page, example: Page, hostile_texts: tuple[str, ...]) -> None:
+    text = render_json(hostile)
+    assert text.isascii()
+    document = json.loads(text, parse_constant=_reject)
+    assert {one["case"]["model"] for one in document["comparisons"]} == set(hostile_texts)
+    document = json.loads(render_json(example))
+    row, stated = example.rows[1], document["comparisons"][1]
+    assert stated["verdict"] == row.comparison.verdict.value == "suspect"
+    assert (stated["base"], stated["ratio"], stated["low"]) == (
+        row.comparison.base,
+        row.comparison.ratio,
+        row.comparison.low,
+    )
+    assert document["coverage"]["not_measured"][0]["cause"] == "unsupported"
+    assert len(document["speedups"]) == 37
+
+
+def test_markdown_keeps_hostile_names_inside_their_cells(hostile: Page) -> None:
+    text = render_markdown(hostile)
+    assert len(text) < 65_536
+    table = [line for line in text.splitlines() if line.startswith("| ") and "<code>" in line]
+    assert len(table) >= len(hostile.blocking)
+    assert all(len(re.findall(r"(?<!\\)\|", line)) == 7 for line in table)
+    outside_fences = re.sub(r"(`{3,})sh\n.*?\n\1", "", text, flags=re.DOTALL)
+    assert set(re.findall(r"</?([a-zA-Z]+)", outside_fences)) <= {"code", "details", "summary"}
+    assert "@" not in outside_fences
+    assert "](" not in outside_fences
+    assert not re.search(r"https?:", outside_fences)
+    assert all(unicodedata.category(char) != "Cc" or char == "\n" for char in text)
+
+
+def test_markdown_escapes_what_marks_up() -> None:
+    assert prose("a|b *c* `d` <e> @f #1") == (
+        "a&#124;b &#42;c&#42; &#96;d&#96; &#60;e&#62; &#64;&#8203;f &#35;&#8203;1"
+    )  # fmt: skip
+    assert code("x\ny</code>") == "<code>x y&#60;/code&#62;</code>"
+
+
+def test_a_comment_of_very_many_rows_still_fits(page_of: Any) -> None:
+    from paceline.baselines import metrics
+    from paceline.baselines.records import Case
+
+    rows = [
+        (Case("m" * 200 + str(index), "eager", "cpu", 1), metrics.LATENCY, 1.1, Verdict.REGRESSED)
+        for index in range(600)
+    ]
+    text = render_markdown(page_of(*rows))
+    assert len(text) < 65_536
+    assert "and 560 more that block" in text

@@ -1,0 +1,522 @@
+"""The further optimizations' evidence broken on purpose: what people do write and call by these names."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from paceline.fixtures.axes import NotAppliedError, Optimization, Prepared, UnsupportedError
+from paceline.fixtures.fidelity import difference
+from paceline.fixtures.footprint import size_bytes
+from paceline.fixtures.trees import call_with
+from paceline.suites.optimizations.exported import EXPORT, JIT_FREEZE
+from paceline.suites.optimizations.packed_layers import EightBits, FourBits, Ternary, Unpacking, replace_layers
+from paceline.suites.optimizations.packing import eight_bits
+from paceline.suites.optimizations.precision import AUTOCAST_BF16, AUTOCAST_FP16, FP16
+from paceline.suites.optimizations.pruning import PRUNE_SENSITIVITY, PRUNE_UNSTRUCTURED, output_sensitivity
+from paceline.suites.optimizations.sharing import LOW_RANK, TIED_WEIGHTS
+from paceline.suites.optimizations.sparse import SPARSE_CSR
+from paceline.suites.optimizations.sparse_layers import CsrLinear
+from paceline.suites.optimizations.weight_only import INT4_WEIGHT_ONLY, INT8_WEIGHT_ONLY, TERNARY
+
+Break = Callable[[nn.Module, torch.Tensor], Prepared]
+Layer = Callable[[nn.Module], nn.Module | None]
+
+
+class Block(nn.Module):
+    """Two layers of one shape and different roles."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up, self.down = nn.Linear(64, 64), nn.Linear(64, 64)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = x + self.down(self.up(x).relu())
+        return y
+
+
+class Net(nn.Module):
+    """A convolution, two blocks of the same shapes, and classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.image = nn.Conv2d(3, 16, 3, stride=2, padding=1)
+        self.first, self.second = Block(), Block()
+        self.classes = nn.Linear(64, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.image(x).flatten(2).sum(1).flatten(1)
+        y: torch.Tensor = self.classes(self.second(self.first(x)))
+        return y
+
+
+def build() -> Net:
+    torch.manual_seed(0)
+    return Net().eval().requires_grad_(False)
+
+
+def image() -> torch.Tensor:
+    torch.manual_seed(1)
+    return torch.randn(2, 3, 16, 16)
+
+
+class Wrapped(nn.Module):
+    """Calls a module through a function of one's own."""
+
+    def __init__(self, inner: nn.Module, call: Callable[[nn.Module, torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.inner = inner
+        self.call = call
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.call(self.inner, x)
+
+
+def untouched(model: nn.Module, x: torch.Tensor) -> Prepared:
+    return Prepared(model, x)
+
+
+def applied_to_a_copy(optimization: Optimization) -> Break:
+    def broken(model: nn.Module, x: torch.Tensor) -> Prepared:
+        optimization.apply(copy.deepcopy(model), x)
+        return Prepared(model, x)
+
+    return broken
+
+
+def layers_replaced(make: Layer) -> Break:
+    return lambda model, x: Prepared(replace_layers(model, make)[0], x)
+
+
+# -- precision ---------------------------------------------------------------------------------------------------------
+
+
+def stored_half_computed_whole(model: nn.Module, x: torch.Tensor) -> Prepared:
+    def in_float(inner: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        weights = {name: value.float() for name, value in inner.state_dict().items()}
+        return torch.func.functional_call(inner, weights, (x.float(),)).half()  # type: ignore[no-any-return]
+
+    return Prepared(Wrapped(model.half(), in_float), x.half())
+
+
+def bfloat16_called_float16(model: nn.Module, x: torch.Tensor) -> Prepared:
+    return Prepared(model.bfloat16(), x.bfloat16())
+
+
+def autocast_disabled(model: nn.Module, x: torch.Tensor) -> Prepared:
+    def call(inner: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=False):
+            return inner(x)  # type: ignore[no-any-return]
+
+    return Prepared(Wrapped(model, call), x)
+
+
+def autocast_of_another_device(model: nn.Module, x: torch.Tensor) -> Prepared:
+    def call(inner: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that there is no such device
+            with torch.autocast("cuda", torch.bfloat16):
+                return inner(x)  # type: ignore[no-any-return]
+
+    return Prepared(Wrapped(model, call), x)
+
+
+def left_before_the_call(model: nn.Module, x: torch.Tensor) -> Prepared:
+    with torch.autocast("cpu", torch.bfloat16):
+        pass
+    return Prepared(model, x)
+
+
+# -- integers ----------------------------------------------------------------------------------------------------------
+
+
+def rounded_but_float(steps: int) -> Break:
+    def broken(model: nn.Module, x: torch.Tensor) -> Prepared:
+        with torch.no_grad():
+            for parameter in model.parameters():
+                scale = parameter.abs().max() / steps
+                parameter.copy_((parameter / scale).round() * scale)
+        return Prepared(model, x)
+
+    return broken
+
+
+class FourBitsInBytes(EightBits):
+    """Sixteen values, each in a byte of its own."""
+
+    def __init__(self, weight: torch.Tensor) -> None:
+        super().__init__(weight)
+        self.integers, self.scales = self.integers // 16, self.scales * 16
+
+
+class BesideFloats(FourBits):
+    """Packed, and corrected by the float weight that was kept."""
+
+    def __init__(self, weight: torch.Tensor) -> None:
+        super().__init__(weight)
+        self.weight = nn.Parameter(weight, requires_grad=False)
+
+    def unpacked(self) -> torch.Tensor:
+        return super().unpacked() * 0 + self.weight
+
+
+class FourValues(Ternary):
+    """Two bits, and all four numbers that they hold."""
+
+    def __init__(self, weight: torch.Tensor) -> None:
+        super().__init__(weight)
+        self.packed |= 0b11
+
+
+def packed_and_unpacked_at_once(model: nn.Module, x: torch.Tensor) -> Prepared:
+    for parameter in model.parameters():
+        if parameter.ndim == 2:
+            integers, scales = eight_bits(parameter)
+            parameter.copy_(integers * scales[:, None])
+    return Prepared(model, x)
+
+
+def floats_kept_in_the_file(model: nn.Module, x: torch.Tensor) -> Prepared:
+    packed, _ = replace_layers(model, lambda layer: Unpacking(layer, EightBits))
+    packed.original = build()
+    return Prepared(packed, x)
+
+
+def only_the_classes(packed: type[EightBits | FourBits | Ternary]) -> Break:
+    def make(layer: nn.Module) -> nn.Module | None:
+        return Unpacking(layer, packed) if isinstance(layer, nn.Linear) and layer.out_features == 10 else None
+
+    return layers_replaced(make)
+
+
+# -- pruning, sparsity -------------------------------------------------------------------------------------------------
+
+
+def by_magnitude(model: nn.Module, x: torch.Tensor) -> Prepared:
+    made = PRUNE_UNSTRUCTURED.apply(model, x)
+    return made if isinstance(made, Prepared) else Prepared(made, x)
+
+
+def most_important_removed(model: nn.Module, x: torch.Tensor) -> Prepared:
+    for name, scores in output_sensitivity(model, x).items():
+        weight = model.get_parameter(name)
+        weight.masked_fill_(scores > scores.flatten().median(), 0)
+    return Prepared(model, x)
+
+
+def densified_again(model: nn.Module, x: torch.Tensor) -> Prepared:
+    def call(inner: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        dense = copy.deepcopy(inner)
+        for name, layer in list(dense.named_modules()):
+            if isinstance(layer, CsrLinear):
+                weight = layer.weight.to_dense()
+                made = nn.Linear(*reversed(weight.shape))
+                made.weight, made.bias = nn.Parameter(weight), layer.bias  # type: ignore[assignment]
+                dense.set_submodule(name, made)
+        return dense(x)  # type: ignore[no-any-return]
+
+    made = SPARSE_CSR.apply(model, x)
+    assert isinstance(made, Prepared)
+    return Prepared(Wrapped(made.call, call), x)  # type: ignore[arg-type]
+
+
+def sparse_in_layout_alone(model: nn.Module, x: torch.Tensor) -> Prepared:
+    def make(layer: nn.Module) -> nn.Module | None:
+        return CsrLinear.from_linear(layer, 1e-6) if isinstance(layer, nn.Linear) else None
+
+    return layers_replaced(make)(model, x)
+
+
+def zeros_in_a_dense_layout(model: nn.Module, x: torch.Tensor) -> Prepared:
+    for parameter in model.parameters():
+        if parameter.ndim == 2:
+            parameter.masked_fill_(parameter.abs() < parameter.abs().quantile(0.9), 0)
+    return Prepared(model, x)
+
+
+# -- sharing -----------------------------------------------------------------------------------------------------------
+
+
+def equal_but_not_shared(model: nn.Module, x: torch.Tensor) -> Prepared:
+    model.second.load_state_dict(model.first.state_dict())  # type: ignore[operator, union-attr]
+    return Prepared(model, x)
+
+
+def one_of_two_tied(model: Any, x: torch.Tensor) -> Prepared:
+    model.second.up.weight = model.first.up.weight
+    return Prepared(model, x)
+
+
+def of_rank(rank: Callable[[nn.Linear], int]) -> Break:
+    def make(layer: nn.Module) -> nn.Module | None:
+        if not isinstance(layer, nn.Linear):
+            return None
+        kept = rank(layer)
+        u, s, v = torch.linalg.svd(layer.weight, full_matrices=False)
+        first, second = nn.Linear(layer.in_features, kept, bias=False), nn.Linear(kept, layer.out_features)
+        first.weight, second.weight = nn.Parameter(s[:kept, None] * v[:kept]), nn.Parameter(u[:, :kept])
+        second.bias = layer.bias
+        return nn.Sequential(first, second).requires_grad_(False)
+
+    return layers_replaced(make)
+
+
+def multiplied_together_at_once(model: nn.Module, x: torch.Tensor) -> Prepared:
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear):
+            u, s, v = torch.linalg.svd(layer.weight, full_matrices=False)
+            layer.weight.copy_(u[:, :8] * s[:8] @ v[:8])
+    return Prepared(model, x)
+
+
+# -- graphs ------------------------------------------------------------------------------------------------------------
+
+
+def program_beside_the_module(model: nn.Module, x: torch.Tensor) -> Prepared:
+    """Exported for the record; what is called is the module."""
+    torch.export.export(model, (x,))
+    return Prepared(model, x)
+
+
+def graph_that_calls_the_module(model: nn.Module, x: torch.Tensor) -> Prepared:
+    graph: Any = torch.export.export(model, (x,)).module()
+    graph.forward = model.forward
+    return Prepared(graph, x)
+
+
+def traced_by_fx(model: nn.Module, x: torch.Tensor) -> Prepared:
+    return Prepared(torch.fx.symbolic_trace(model), x)
+
+
+def traced_and_not_frozen(model: nn.Module, x: torch.Tensor) -> Prepared:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Prepared(torch.jit.trace(model, x), x)
+
+
+def script_that_ignores_calls_back(model: nn.Module, x: torch.Tensor) -> Prepared:
+    """TorchScript around ``torch.jit.ignore``, which leaves the work to Python."""
+
+    class Around(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(1))
+
+        @torch.jit.ignore
+        def work(self, x: torch.Tensor) -> torch.Tensor:
+            return model(x)  # type: ignore[no-any-return]
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.work(x) * self.scale
+
+    for function in (Around.work, Around.forward):  # TorchScript reads no annotations in quotes
+        function.__annotations__ = {"x": torch.Tensor, "return": torch.Tensor}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Prepared(torch.jit.freeze(torch.jit.script(Around().eval())), x)
+
+
+FAKES: list[tuple[Optimization, Break, str]] = [
+    (FP16, untouched, "parameters are float32, not float16 alone"),
+    (FP16, applied_to_a_copy(FP16), "parameters are float32"),
+    (FP16, bfloat16_called_float16, "parameters are bfloat16"),
+    (FP16, stored_half_computed_whole, "computes with float32"),
+    (AUTOCAST_BF16, untouched, "0% of the weights run in bfloat16"),
+    (AUTOCAST_BF16, left_before_the_call, "0% of the weights run in bfloat16"),
+    (AUTOCAST_BF16, autocast_disabled, "0% of the weights run in bfloat16"),
+    (AUTOCAST_BF16, autocast_of_another_device, "0% of the weights run in bfloat16"),
+    (AUTOCAST_BF16, bfloat16_called_float16, "cast once, not call by call"),
+    (AUTOCAST_FP16, AUTOCAST_BF16.apply, "0% of the weights run in float16"),  # type: ignore[list-item]
+    (INT8_WEIGHT_ONLY, rounded_but_float(127), "0% of the weights that run are stored as integers"),
+    (INT8_WEIGHT_ONLY, packed_and_unpacked_at_once, "0% of the weights that run are stored as integers"),
+    (INT8_WEIGHT_ONLY, floats_kept_in_the_file, "serialized size did not fall"),
+    (INT8_WEIGHT_ONLY, only_the_classes(EightBits), "of the weights that run are stored as integers"),
+    (INT8_WEIGHT_ONLY, applied_to_a_copy(INT8_WEIGHT_ONLY), "0% of the weights"),
+    (INT4_WEIGHT_ONLY, rounded_but_float(7), "0% of the weights that run are stored as integers"),
+    (INT4_WEIGHT_ONLY, INT8_WEIGHT_ONLY.apply, "integers of 8.0 bits each, not 4"),  # type: ignore[list-item]
+    (INT4_WEIGHT_ONLY, layers_replaced(lambda one: Unpacking(one, FourBitsInBytes)), "of 8.0 bits each, not 4"),
+    (INT4_WEIGHT_ONLY, layers_replaced(lambda one: Unpacking(one, BesideFloats)), "bits are stored for each 4-bit"),
+    (INT4_WEIGHT_ONLY, only_the_classes(FourBits), "of the weights that run are stored as integers"),
+    (TERNARY, rounded_but_float(1), "0% of the weights that run are stored as integers"),
+    (TERNARY, INT4_WEIGHT_ONLY.apply, "integers of 4.0 bits each, not 2"),  # type: ignore[list-item]
+    (TERNARY, layers_replaced(lambda one: Unpacking(one, FourValues)), "other values than"),
+    (PRUNE_SENSITIVITY, untouched, "0.0% of the weights that run are zero"),
+    (PRUNE_SENSITIVITY, applied_to_a_copy(PRUNE_SENSITIVITY), "0.0% of the weights that run are zero"),
+    (PRUNE_SENSITIVITY, by_magnitude, "depends on more than on weights that were kept"),
+    (PRUNE_SENSITIVITY, most_important_removed, "depends on more than on weights that were kept"),
+    (SPARSE_CSR, zeros_in_a_dense_layout, "0% of the weights that run are laid out as compressed sparse rows"),
+    (SPARSE_CSR, densified_again, "0% of the weights that run are laid out as compressed sparse rows"),
+    (SPARSE_CSR, sparse_in_layout_alone, "of the sparse weights are stored, not 10%"),
+    (SPARSE_CSR, applied_to_a_copy(SPARSE_CSR), "0% of the weights"),
+    (TIED_WEIGHTS, untouched, "run from 2"),
+    (TIED_WEIGHTS, equal_but_not_shared, "run from 2 with equal values"),
+    (TIED_WEIGHTS, one_of_two_tied, "run from 2"),
+    (TIED_WEIGHTS, applied_to_a_copy(TIED_WEIGHTS), "run from 2"),
+    (LOW_RANK, untouched, "0 weights were taken apart"),
+    (LOW_RANK, of_rank(lambda one: min(one.weight.shape)), "hold as many numbers"),
+    (LOW_RANK, of_rank(lambda one: 2), "of a weight's energy, not 75%"),
+    (LOW_RANK, multiplied_together_at_once, "hold as many numbers"),
+    (EXPORT, untouched, "a Net is called, not the graph"),
+    (EXPORT, program_beside_the_module, "a Net is called, not the graph"),
+    (EXPORT, graph_that_calls_the_module, "the model's own Python code still runs: "),
+    (EXPORT, traced_by_fx, "the model's own Python code still runs: "),
+    (JIT_FREEZE, untouched, "a Net is called, not TorchScript"),
+    (JIT_FREEZE, traced_and_not_frozen, "was not frozen"),
+    (JIT_FREEZE, script_that_ignores_calls_back, "the model's own Python code still runs: "),
+]
+"""Who claims what, how it is broken, and what the evidence says."""
+
+
+@pytest.mark.parametrize(
+    ("optimization", "broken", "found"), FAKES, ids=[f"{o}-{i}" for i, (o, _, _) in enumerate(FAKES)]
+)
+def test_a_fake_is_rejected_with_what_was_found(optimization: Optimization, broken: Break, found: str) -> None:
+    assert optimization.evidence is not None
+    prepared = broken(build(), image())
+    with torch.inference_mode():
+        call_with(prepared.call, prepared.inputs)  # a fake that cannot be called proves nothing
+    with pytest.raises(NotAppliedError) as rejected:
+        optimization.evidence(build(), prepared)
+    assert found in str(rejected.value)
+
+
+CLAIMED = sorted({optimization.name: optimization for optimization, _, _ in FAKES}.items())
+
+
+@pytest.mark.parametrize("optimization", [one for _, one in CLAIMED], ids=[name for name, _ in CLAIMED])
+def test_the_real_one_is_proven_on_the_same_model(optimization: Optimization) -> None:
+    assert optimization.evidence is not None
+    assert optimization.unsupported is not None
+    assert optimization.unsupported(build(), image(), "cpu") is None
+    made = optimization.apply(build(), image())
+    prepared = made if isinstance(made, Prepared) else Prepared(made, image())
+    assert optimization.evidence(build(), prepared)
+    with torch.inference_mode():
+        found = difference(call_with(prepared.call, prepared.inputs), build()(image()))
+    assert found <= (optimization.tolerance or 2.0)
+
+
+SIZES = {
+    "fp16": (0.4, 0.6),
+    "int8_weight_only": (0.2, 0.5),
+    "int4_weight_only": (0.15, 0.45),
+    "ternary": (0.05, 0.4),
+    "sparse_csr": (0.2, 0.5),
+    "tied_weights": (0.5, 0.7),
+    "low_rank": (0.5, 0.95),
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_the_footprint_shows_what_was_saved(name: str) -> None:
+    class Perceptron(nn.Sequential):
+        def __init__(self) -> None:
+            super().__init__(nn.Sequential(nn.Linear(192, 192)), nn.ReLU(), nn.Sequential(nn.Linear(192, 192)))
+
+    torch.manual_seed(0)
+    made = dict(CLAIMED)[name].apply(Perceptron().eval(), torch.randn(1, 192))
+    size = size_bytes(made.call if isinstance(made, Prepared) else made)
+    before = size_bytes(Perceptron())
+    assert size is not None
+    assert before is not None
+    least, most = SIZES[name]
+    assert least < size / before < most
+
+
+def test_sensitivity_is_exact_where_the_output_is_linear() -> None:
+    """Of one linear layer with one example, removing ``w`` changes the output by ``(w x)²`` exactly."""
+    torch.manual_seed(0)
+    layer, x = nn.Linear(6, 4, bias=False), torch.full((1, 6), 3.0)
+    (scores,) = output_sensitivity(layer, x).values()  # eight variants; a constant has no spread and stays
+    torch.testing.assert_close(scores, 8 * (layer.weight.detach() * 3.0).square())
+    assert layer.weight.grad is None
+
+
+def test_sensitivity_harms_less_than_magnitude() -> None:
+    found = {}
+    for optimization in (PRUNE_SENSITIVITY, PRUNE_UNSTRUCTURED):
+        made = optimization.apply(build(), image())
+        call = made.call if isinstance(made, Prepared) else made
+        with torch.inference_mode():
+            found[optimization.name] = difference(call(image()), build()(image()))
+    assert found["prune_sensitivity"] < found["prune_unstructured"]
+
+
+def test_an_output_without_gradients_is_unsupported_with_the_reason() -> None:
+    class Overwriting(nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = super().forward(x).sigmoid()
+            return y * y.zero_()  # what the gradient of the sigmoid needs
+
+    class Classes(nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x).argmax(-1)
+
+    with pytest.raises(
+        UnsupportedError, match=r"no gradient with respect to the weights \(RuntimeError: one of the var"
+    ):
+        PRUNE_SENSITIVITY.apply(Overwriting(4, 3), torch.randn(1, 4))
+    with pytest.raises(UnsupportedError, match="does not depend on any weight to first order"):
+        PRUNE_SENSITIVITY.apply(Classes(4, 3), torch.randn(1, 4))
+
+
+def test_what_unpacks_says_that_it_saves_no_time() -> None:
+    prepared = INT4_WEIGHT_ONLY.apply(build(), image())
+    assert isinstance(prepared, Prepared)
+    (note,) = prepared.notes
+    assert note.startswith("no int4 weight-only kernel that pays here for 6 of 6 layers (Conv2d, Linear)")
+    assert "saves stored size and no time" in note
+
+
+def test_what_has_no_smaller_factors_is_unsupported() -> None:
+    thin = nn.Sequential(nn.Linear(64, 2))
+    torch.nn.init.orthogonal_(thin[0].weight)
+    with pytest.raises(UnsupportedError, match="no layer whose factors hold fewer numbers"):
+        LOW_RANK.apply(thin, torch.randn(1, 64))
+
+
+class Undecided(nn.Module):
+    """Its control flow depends on a value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x) if x.sum() > 0 else x
+
+
+def test_what_cannot_be_exported_is_unsupported_with_torchs_reason() -> None:
+    with pytest.raises(UnsupportedError, match=r"torch\.export cannot capture the model"):
+        EXPORT.apply(Undecided(), torch.randn(1, 4))
+
+
+def test_keyword_inputs_are_exported_and_traced_too() -> None:
+    class Keyword(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 3)
+
+        def forward(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+            return self.layer(first - second)  # type: ignore[no-any-return]
+
+    torch.manual_seed(0)
+    model, inputs = Keyword().eval(), {"second": torch.randn(2, 4), "first": torch.randn(2, 4)}
+    for optimization in (EXPORT, JIT_FREEZE):
+        prepared = optimization.apply(copy.deepcopy(model), inputs)
+        assert isinstance(prepared, Prepared)
+        assert optimization.evidence is not None
+        assert optimization.evidence(model, prepared)
+        with torch.inference_mode():
+            torch.testing.assert_close(call_with(prepared.call, inputs), model(**inputs))
+
+
+def test_a_trace_that_decides_by_a_value_still_warns() -> None:
+    with pytest.warns(torch.jit.TracerWarning, match="Python boolean"):
+        JIT_FREEZE.apply(Undecided().eval(), torch.ones(1, 4))

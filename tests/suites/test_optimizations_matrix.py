@@ -1,0 +1,180 @@
+"""Built-in models with built-in optimizations end proven or with a reason. ``-s`` prints the table.
+
+Of those whose proof takes seconds on large weights, only the small models are tried here;
+``tests/benchmarks/optimizations_table.py`` tries every pair, compiled ones too.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+
+import pytest
+import torch
+
+from paceline.fixtures.axes import Model, NotAppliedError, Optimization, Prepared, UnsupportedError
+from paceline.fixtures.fidelity import difference
+from paceline.fixtures.trees import call_with
+from paceline.suites.models import MODELS
+from paceline.suites.optimizations import OPTIMIZATIONS
+
+# simple_cnn is compressed_cnn with twice the weights and one layer more; test_optimizations_compile.py compiles.
+FAST_MODELS = [model for model in MODELS if model.name != "simple_cnn"]
+LARGE_MODELS = ("compressed_cnn", "resnet18")
+TRIED_ON_ALL = (
+    *("eager", "channels_last", "fuse_conv_bn", "fuse_conv_bn+channels_last", "bf16", "int8_dynamic", "int8_static"),
+    *("prune_unstructured", "prune_structured", "tied_weights", "jit_freeze"),
+)
+WITHOUT_COMPILER = [optimization for optimization in OPTIMIZATIONS if not optimization.needs_compiler]
+UNSUPPORTED = {
+    ("mlp", "channels_last"): "4-D image inputs needed, got (1, 784)",
+    ("mlp", "fuse_conv_bn"): "no convolution followed by a batch norm",
+    ("mlp_narrow", "channels_last"): "4-D image inputs needed",
+    ("mlp_narrow", "fuse_conv_bn"): "no convolution followed by a batch norm",
+    ("logistic", "channels_last"): "4-D image inputs needed",
+    ("logistic", "fuse_conv_bn"): "no convolution followed by a batch norm",
+    ("logistic", "prune_structured"): "no hidden layer",
+    ("digit_cnn", "channels_last"): "one channel or one pixel",
+    ("digit_cnn", "fuse_conv_bn"): "no convolution followed by a batch norm",
+    ("compressed_cnn", "fuse_conv_bn"): "no convolution followed by a batch norm",
+    ("lstm_classifier", "channels_last"): "4-D image inputs needed",
+    ("lstm_classifier", "fuse_conv_bn"): "no convolution followed by a batch norm",
+    ("lstm_classifier", "int8_static"): "LSTM: one opaque step for torch.fx",
+    ("lstm_classifier", "prune_structured"): "LSTM: channels cannot be removed",
+    ("text_transformer", "channels_last"): "4-D image inputs needed",
+    ("text_transformer", "fuse_conv_bn"): "no convolution followed by a batch norm",
+    ("resnet18", "int8_dynamic"): "only Linear, LSTM and GRU",
+    ("logistic", "prune_structured+int8_static"): "no hidden layer",
+    **{
+        (model, "fuse_conv_bn+channels_last"): "no convolution followed by a batch norm"
+        for model in (
+            *("mlp", "mlp_narrow", "logistic", "digit_cnn", "compressed_cnn", "lstm_classifier", "text_transformer"),
+        )
+    },
+    **{
+        (model, "tied_weights"): "no two layers of one type and role have weights of one shape"
+        for model in ("mlp", "mlp_narrow", "logistic", "digit_cnn", "compressed_cnn", "lstm_classifier")
+    },
+    ("lstm_classifier", "autocast_bf16"): "autocast on cpu leaves aten.lstm in float32",
+    ("lstm_classifier", "autocast_fp16"): "autocast on cpu leaves aten.lstm in float32",
+    ("lstm_classifier", "sparse_csr"): "only linear layers",
+    ("lstm_classifier", "low_rank"): "only plain linear and 2-D convolution layers",
+    ("lstm_classifier", "low_rank+int8_weight_only"): "only plain linear and 2-D convolution layers",
+    ("lstm_classifier", "prune_structured+int8_static"): "LSTM: channels cannot be removed",
+}
+"""What cannot be, and why; every other pair must be proven."""
+MOST_LOSS = {"tied_weights": 10.0}
+"""Shared weights no longer fit the batch norms behind them, and nothing trains them here."""
+
+
+def seeded(model: Model) -> torch.nn.Module:
+    torch.manual_seed(0)
+    built = model.build()
+    assert isinstance(built, torch.nn.Module)
+    return built.eval()
+
+
+def prepare(model: Model, optimization: Optimization) -> tuple[str, float | None]:
+    """The evidence and the difference, or the reason and ``None``."""
+    torch.manual_seed(1)
+    inputs = model.inputs(1)
+    if optimization.unsupported and (reason := optimization.unsupported(seeded(model), inputs, "cpu")):
+        return reason, None
+    try:
+        made = optimization.apply(seeded(model), inputs)
+    except UnsupportedError as error:
+        return str(error), None
+    prepared = made if isinstance(made, Prepared) else Prepared(made, inputs)
+    sentence = optimization.evidence(seeded(model), prepared) if optimization.evidence else "the reference"
+    with torch.inference_mode():
+        found = difference(call_with(prepared.call, prepared.inputs), call_with(seeded(model), inputs))
+    return sentence, found
+
+
+@pytest.mark.parametrize("model", FAST_MODELS, ids=str)
+@pytest.mark.parametrize("optimization", WITHOUT_COMPILER, ids=str)
+def test_every_pair_is_proven_or_has_a_reason(model: Model, optimization: Optimization) -> None:
+    if model.name in LARGE_MODELS and optimization.name not in TRIED_ON_ALL:
+        pytest.skip("takes seconds; tests/benchmarks/optimizations_table.py tries it")
+    engine = torch.backends.quantized.engine
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # no warning of a front end reaches the person who benchmarks
+        sentence, found = prepare(model, optimization)
+    print(f"{model.name:20}{optimization.name:20}{'-' if found is None else f'{found:.1e}':>8}  {sentence}")
+    assert torch.backends.quantized.engine == engine
+    expected = UNSUPPORTED.get((model.name, optimization.name))
+    if expected is not None:
+        assert found is None, f"expected to be unsupported ({expected}), got {sentence}"
+        assert expected in sentence
+        return
+    assert found is not None, sentence
+    if optimization.is_reference:
+        assert found == 0
+    elif optimization.tolerance is None:
+        assert 0.01 < found < MOST_LOSS.get(optimization.name, 2.0), (
+            "half of the weights are gone, and the output shows nothing of it or nothing else"
+        )
+    else:
+        assert found <= optimization.tolerance
+
+
+def test_names_are_those_the_matrix_lists() -> None:
+    assert [str(optimization) for optimization in OPTIMIZATIONS] == [
+        *("eager", "compile", "aoti", "export", "jit_freeze", "channels_last", "fuse_conv_bn"),
+        *("fuse_conv_bn+channels_last", "bf16", "fp16", "autocast_bf16", "autocast_fp16", "int8_dynamic"),
+        *("int8_static", "int8_weight_only", "int4_weight_only", "ternary", "prune_unstructured"),
+        *("prune_sensitivity", "prune_structured", "sparse_csr", "tied_weights", "low_rank"),
+        *("prune_structured+int8_static", "low_rank+int8_weight_only"),
+    ]
+    assert all(optimization.description for optimization in OPTIMIZATIONS)
+
+
+def test_all_but_the_reference_bring_evidence() -> None:
+    assert [o.name for o in OPTIMIZATIONS if o.evidence is None] == ["eager"]
+
+
+def test_importing_them_imports_no_torch() -> None:
+    code = "import sys, paceline.suites.optimizations; print(sorted({'torch', 'torch_pruning'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["int8_dynamic", "int8_static"])
+def test_integer_kernels_are_for_the_cpu(name: str) -> None:
+    optimization = next(o for o in OPTIMIZATIONS if o.name == name)
+    assert optimization.unsupported is not None
+    reason = optimization.unsupported(torch.nn.Linear(4, 4), torch.randn(1, 4), "cuda")
+    assert reason == "int8 kernels of torch.ao run on CPU only, not on cuda"
+
+
+@pytest.mark.parametrize("optimization", [o for o in WITHOUT_COMPILER if o.unsupported is not None], ids=str)
+def test_a_plain_callable_is_refused_with_a_reason(optimization: Optimization) -> None:
+    def double(x: torch.Tensor) -> torch.Tensor:
+        return x * 2
+
+    assert optimization.unsupported is not None
+    assert "plain callable" in (optimization.unsupported(double, torch.randn(1, 3, 8, 8), "cpu") or "")
+
+
+WEIGHTS_NEEDED = [
+    *("bf16", "fp16", "autocast_bf16", "int8_dynamic", "int8_static", "int8_weight_only", "int4_weight_only"),
+    *("ternary", "prune_unstructured", "prune_sensitivity", "prune_structured", "sparse_csr", "tied_weights"),
+    *("low_rank", "prune_structured+int8_static"),
+]
+
+
+@pytest.mark.parametrize("name", WEIGHTS_NEEDED)
+def test_a_module_without_weights_is_refused_with_a_reason(name: str) -> None:
+    optimization = next(o for o in OPTIMIZATIONS if o.name == name)
+    assert optimization.unsupported is not None
+    assert (optimization.unsupported(torch.nn.ReLU(), torch.randn(1, 4), "cpu") or "").startswith("no ")
+
+
+def test_evidence_is_an_error_that_the_instrument_knows() -> None:
+    for optimization in OPTIMIZATIONS:
+        if optimization.evidence is not None and not optimization.needs_compiler:
+            torch.manual_seed(0)
+            model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8)).eval()
+            with pytest.raises(NotAppliedError):
+                optimization.evidence(model, Prepared(model, torch.randn(1, 3, 8, 8)))
