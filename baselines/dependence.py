@@ -14,15 +14,19 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 SURE = 1.645
-"""Standard errors that the serial correlation must exceed to be believed: 5 % of independent confirmations do."""
+"""Standard errors by which the serial correlation is taken to be overestimated: of independent confirmations 5 %
+find any."""
 MOST = 0.9
 
 
 def serial_correlation(series: Iterable[Sequence[float]]) -> float:
-    """The lag-one correlation of the epochs of all cases together, each in its order and about its own mean.
+    """The lag-one correlation of the epochs of all cases together, each in its order and about its own mean: the
+    least that it is, at one-sided 95 %, and 0 where that is not positive.
 
-    Zero where it is not clearly positive (:data:`SURE` standard errors, 1/√N for N epochs). The bias of short series,
-    -(1 + 3ρ)/K, is taken off (Marriott & Pope, Biometrika 41, 1954); at most :data:`MOST`.
+    The lower limit and not the estimate, because a single case of few epochs shows almost any correlation by chance,
+    and would lose its verdict to it; many cases together come close to the estimate. The limit is :data:`SURE`
+    standard errors below it (1/√N for N epochs, Bartlett); the bias of short series, -(1 + 3ρ)/K, is taken off
+    (Marriott & Pope, Biometrika 41, 1954). At most :data:`MOST`.
     """
     correlations, lengths = [], []
     for effects in series:
@@ -38,8 +42,8 @@ def serial_correlation(series: Iterable[Sequence[float]]) -> float:
     epochs = sum(lengths)
     length = epochs / len(lengths)
     # Summed without rounding, so that the order of the cases does not matter.
-    found = (math.fsum(correlations) / epochs + 1 / length) / max(1 - 3 / length, 0.25)
-    return min(found, MOST) if found > SURE / math.sqrt(epochs) else 0.0
+    beyond_chance = math.fsum(correlations) / epochs + 1 / length - SURE / math.sqrt(epochs)
+    return min(max(beyond_chance / max(1 - 3 / length, 0.25), 0.0), MOST)
 
 
 def inflation(correlation: float) -> float:

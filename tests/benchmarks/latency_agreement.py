@@ -23,11 +23,11 @@ from pytest_benchmark.utils import NameWrapper
 
 from paceline.fixtures.devices import get_device
 from paceline.fixtures.guards import garbage_collection_held, thread_count
-from paceline.fixtures.latency import pedantic_rounds
 from paceline.fixtures.ledger import Ledger
+from paceline.fixtures.measurements.latency import pedantic_rounds
+from paceline.fixtures.measurements.timing import plan_rounds, time_paired
+from paceline.fixtures.measurements.warmup import warm_up
 from paceline.fixtures.prepare import Bench, prepare
-from paceline.fixtures.timing import plan_rounds, time_paired
-from paceline.fixtures.warmup import warm_up
 from paceline.suites.models import MODELS
 from paceline.suites.optimizations import OPTIMIZATIONS
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import torch
 
 from paceline.fixtures.devices import get_device
-from paceline.fixtures.footprint import size_bytes
 from paceline.fixtures.ledger import Ledger
+from paceline.fixtures.measurements.footprint import size_bytes
 from paceline.fixtures.prepare import NotMeasuredError, prepare
 from paceline.suites.models import MODELS
 from paceline.suites.optimizations import OPTIMIZATIONS

@@ -12,8 +12,8 @@ import torchvision  # type: ignore[import-untyped]
 
 from paceline.fixtures import trees
 from paceline.fixtures.axes import Model
-from paceline.fixtures.fidelity import difference
-from paceline.fixtures.footprint import flops, parameters, size_bytes
+from paceline.fixtures.measurements.fidelity import difference
+from paceline.fixtures.measurements.footprint import flops, parameters, size_bytes
 from paceline.suites.models import MODELS
 from paceline.suites.models.cifar import compressed_cnn, simple_cnn
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from paceline.fixtures.axes import NotAppliedError, Prepared
-from paceline.fixtures.footprint import size_bytes
-from paceline.fixtures.toolchain import cpp_compiler
+from paceline.fixtures.host.toolchain import cpp_compiler
+from paceline.fixtures.measurements.footprint import size_bytes
 from paceline.suites.optimizations.exported import AOTI
 from paceline.suites.optimizations.packages import PackagedModel
 

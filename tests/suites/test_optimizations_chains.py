@@ -14,8 +14,8 @@ from torch import nn
 
 from paceline.fixtures.axes import Call, Inputs, NotAppliedError, Optimization, Prepared, UnsupportedError
 from paceline.fixtures.chains import Chain, chain, resolve_chain
-from paceline.fixtures.fidelity import difference
-from paceline.fixtures.footprint import size_bytes
+from paceline.fixtures.measurements.fidelity import difference
+from paceline.fixtures.measurements.footprint import size_bytes
 from paceline.suites.optimizations import OPTIMIZATIONS
 from paceline.suites.optimizations.exported import JIT_FREEZE
 from paceline.suites.optimizations.layout import CHANNELS_LAST, FUSE_CONV_BN

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from paceline.fixtures.axes import Model, NotAppliedError, Prepared
-from paceline.fixtures.fidelity import difference
+from paceline.fixtures.measurements.fidelity import difference
 from paceline.fixtures.trees import call_with
 from paceline.suites.models import MODELS
 from paceline.suites.optimizations.graph import COMPILE, compiled

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from paceline.fixtures.axes import NotAppliedError, Optimization, Prepared, UnsupportedError
-from paceline.fixtures.fidelity import difference
-from paceline.fixtures.footprint import size_bytes
+from paceline.fixtures.measurements.fidelity import difference
+from paceline.fixtures.measurements.footprint import size_bytes
 from paceline.fixtures.trees import call_with
 from paceline.suites.optimizations.exported import EXPORT, JIT_FREEZE
 from paceline.suites.optimizations.packed_layers import EightBits, FourBits, Ternary, Unpacking, replace_layers

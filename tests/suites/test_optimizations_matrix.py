@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from paceline.fixtures.axes import Model, NotAppliedError, Optimization, Prepared, UnsupportedError
-from paceline.fixtures.fidelity import difference
+from paceline.fixtures.measurements.fidelity import difference
 from paceline.fixtures.trees import call_with
 from paceline.suites.models import MODELS
 from paceline.suites.optimizations import OPTIMIZATIONS
