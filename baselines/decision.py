@@ -9,13 +9,12 @@ from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from paceline.baselines.comparison import percent
-from paceline.baselines.dependence import deflated_level, inflated_p, inflation, serial_correlation
+from paceline.baselines.dependence import dependent_p, dependent_reach, inflation, serial_correlation
 from paceline.baselines.paired import (
     detectable,
     epochs_to_detect,
     hodges_lehmann,
     least_epochs,
-    sign_flip_p,
     spread,
     walsh_interval,
 )
@@ -100,13 +99,12 @@ def decide(
             raise ValueError(f"an effect of {key} is not a finite number: {list(effects)}")
         worse[key] = tuple(-effect if key in higher_is_better else effect for effect in effects)
     own = {key: rules.get(key, rule) for key in worse}
-    factor = inflation(serial_correlation(worse.values()))
-    greater = (sign_flip_p(worse[key], math.log1p(own[key].null), "greater") for key in worse)
-    less = (sign_flip_p(worse[key], -math.log1p(own[key].null), "less") for key in worse)
-    up = holm([inflated_p(p, factor) for p in greater], rule.alpha)
-    down = holm([inflated_p(p, factor) for p in less], rule.alpha)
+    correlation = serial_correlation(worse.values())
+    greater = [dependent_p(worse[key], math.log1p(own[key].null), "greater", correlation) for key in worse]
+    less = [dependent_p(worse[key], -math.log1p(own[key].null), "less", correlation) for key in worse]
+    up, down = holm(greater, rule.alpha), holm(less, rule.alpha)
     return {
-        key: _decide_one(_evidence(worse[key], own[key], factor, *tests), key in higher_is_better)
+        key: _decide_one(_evidence(worse[key], own[key], correlation, *tests), key in higher_is_better)
         for key, *tests in zip(worse, up, down, strict=True)
     }
 
@@ -130,7 +128,8 @@ class _Evidence(NamedTuple):
         return self.down if self.effect < 0 else self.up
 
 
-def _evidence(effects: Sequence[float], rule: Rule, factor: float, up: HolmTest, down: HolmTest) -> _Evidence:
+def _evidence(effects: Sequence[float], rule: Rule, correlation: float, up: HolmTest, down: HolmTest) -> _Evidence:
+    factor = inflation(correlation)
     if len(effects) == 0:
         return _Evidence(rule, 0, factor, up, down)
     effect, sigma, interval = hodges_lehmann(effects), spread(effects), walsh_interval(effects, rule.confidence)
@@ -138,8 +137,10 @@ def _evidence(effects: Sequence[float], rule: Rule, factor: float, up: HolmTest,
         interval = (effect - factor * (effect - interval[0]), effect + factor * (interval[1] - effect))
     found = None
     if sigma is not None:
-        level = deflated_level(up.level, factor)
-        found = detectable_for_the_worse(factor * sigma, len(effects), level, rule)
+        found = detectable_for_the_worse(factor * sigma, len(effects), up.level, rule)
+        if found is not None and correlation:
+            reach = dependent_reach(effects, up.level, rule.power, correlation)
+            found = max(found, math.log1p(rule.null) + reach)
     return _Evidence(rule, len(effects), factor, up, down, effect, interval, sigma, found)
 
 
@@ -207,8 +208,7 @@ def _verdict(one: _Evidence) -> tuple[Verdict, str, int | None]:
         return Verdict.UNCHANGED, f"the whole interval lies within ±{_percent(rule.min_effect)}", None
     if one.detectable is None:
         needed = _needed(one)
-        least = inflated_p(2.0**-one.epochs, one.factor)
-        finding = f"so few cannot convict (p ≤ {test.level:.2g} is asked for, {least:.2g} is the least that "
+        finding = f"so few cannot convict (p ≤ {test.level:.2g} is asked for, {2.0**-one.epochs:.2g} is the least that "
         return Verdict.INCONCLUSIVE, f"{finding}they can show); about {needed} would decide", needed
     if one.detectable > math.log1p(rule.promise):
         needed = _needed(one)
@@ -227,7 +227,7 @@ def _verdict(one: _Evidence) -> tuple[Verdict, str, int | None]:
 def _needed(one: _Evidence, target: float | None = None) -> int:
     """About how many epochs would decide: enough to reject, for an interval, and to find what is promised, or the
     effect that was seen (``target``)."""
-    rule, level = one.rule, deflated_level(one.test.level, one.factor)
+    rule, level = one.rule, one.test.level
     least = max(least_epochs(level), rule.least_epochs)
     if one.sigma is None:
         return max(least, rule.confirm_epochs)
@@ -240,6 +240,10 @@ def _needed(one: _Evidence, target: float | None = None) -> int:
         min_effect=math.log1p(rule.min_effect) if target is None else 0.0,
         power=rule.power,
     )
+    if one.factor > 1 and one.detectable is not None:
+        # Dependent epochs narrow the mean as independent ones do, with the root of their number.
+        null, goal = math.log1p(rule.null), math.log1p(rule.promise) if target is None else target
+        finding = max(finding, math.ceil(one.epochs * ((one.detectable - null) / (goal - null)) ** 2))
     return max(least, finding, one.epochs + 1)
 
 
