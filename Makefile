@@ -4,9 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+NEIGHBOURS := .neighbours
+FUZZ_S ?= 180
+PEERS := .paceline/peers
+MINUTES ?= 60
 PACKAGES := baselines fixtures reports suites
 
-.PHONY: bench test test-slow lint types format clean
+.PHONY: bench test test-slow test-faults report-card lint types format clean
 
 bench: $(INSTALLED)
 	$(BIN)/python -m pytest suites/
@@ -16,7 +20,20 @@ test: $(INSTALLED) lint types
 
 # What starts dozens of processes: A/B runs that convict.
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest tests/fixtures -m slow
+	$(BIN)/python -m pytest tests/fixtures tests/test_report_card.py -m slow
+
+# Whole runs that are killed, crash and hang, beside other plugins; then the readers of files are fuzzed.
+test-faults: $(INSTALLED) $(NEIGHBOURS)/.installed
+	$(BIN)/python -m pytest tests/faults -m slow --durations=10
+	PYTHONPATH=$(NEIGHBOURS) $(BIN)/python tests/faults/fuzz_readers.py -max_total_time=$(FUZZ_S) -seed=1 \
+		-verbosity=0 -print_final_stats=1
+
+# Needs a quiet machine. Cut it at any time: it goes on where it was.
+report-card: $(INSTALLED) $(PEERS)/.installed
+	$(BIN)/python tests/report_card record --minutes $(MINUTES)
+	$(BIN)/python tests/report_card record --minutes $(MINUTES) --neighbours 2 --extra-percent 0,10
+	$(BIN)/python tests/report_card runs --minutes $(MINUTES)
+	$(BIN)/python tests/report_card write
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -37,5 +54,17 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[prune,dev]'
 	touch $@
 
+# In .venv pytest would load these in every run.
+$(NEIGHBOURS)/.installed: tests/faults/neighbours.txt $(INSTALLED)
+	rm -rf $(NEIGHBOURS)
+	$(BIN)/python -m pip install --no-deps --target $(NEIGHBOURS) --requirement tests/faults/neighbours.txt
+	touch $@
+
+# asv's statistics, for the comparison with other tools.
+$(PEERS)/.installed: constraints.txt $(INSTALLED)
+	rm -rf $(PEERS)
+	$(BIN)/python -m pip install --constraint constraints.txt --target $(PEERS) asv
+	touch $@
+
 clean:
-	rm -rf $(VENV) .mypy .mypy_cache .ruff_cache .pytest_cache build dist *.egg-info
+	rm -rf $(VENV) $(NEIGHBOURS) $(PEERS) .mypy .mypy_cache .ruff_cache .pytest_cache build dist *.egg-info

@@ -1,0 +1,55 @@
+"""``python tests/report_card record`` records epochs; ``write`` judges all that were recorded and writes the card."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from record import record
+from recording import Store
+from whole import measure_whole_runs
+
+ROOT = Path(__file__).parents[2]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="report_card", description=__doc__)
+    parser.add_argument("--store", type=Path, default=Path(__file__).parent / "recording", help="folder of the epochs")
+    commands = parser.add_subparsers(dest="command", required=True)
+    recorder = commands.add_parser("record", help="record epochs until the time is over; goes on where it was cut")
+    recorder.add_argument("--minutes", type=float, default=60.0)
+    recorder.add_argument("--neighbours", type=int, default=0, help="other processes kept busy meanwhile")
+    recorder.add_argument("--extra-percent", default="0,3,5", help="amounts of extra work, 0 is none")
+    recorder.add_argument("--only", default="", help="cases whose id contains this")
+    recorder.add_argument("--most", type=int, default=10_000, help="at most so many epochs")
+    runner = commands.add_parser("runs", help="make whole A/A runs of the command line until the time is over")
+    runner.add_argument("--minutes", type=float, default=60.0)
+    writer = commands.add_parser("write", help="judge what was recorded, and write the card")
+    writer.add_argument("--output", type=Path, default=ROOT / "docs" / "report-card.md")
+    writer.add_argument(
+        "--site", type=Path, default=ROOT / ".paceline" / "peers", help="folder that asv is installed in"
+    )
+    options = parser.parse_args()
+    store = Store(options.store)
+    if options.command == "record":
+        count = record(
+            store,
+            minutes=options.minutes,
+            neighbours=options.neighbours,
+            extra_percent=options.extra_percent,
+            only=options.only,
+            most=options.most,
+        )
+        print(f"{count} epochs recorded into {store.folder}")
+    elif options.command == "runs":
+        store.folder.mkdir(parents=True, exist_ok=True)
+        count = measure_whole_runs(store.folder / "whole-runs.jsonl", minutes=options.minutes)
+        print(f"{count} whole runs made")
+    else:
+        from card import write_card
+
+        print(write_card(store, options.output, options.site))
+
+
+if __name__ == "__main__":
+    main()
