@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from scipy.special import bdtrc
 
+from paceline.baselines.disturbance import analyse_timing
 from paceline.baselines.records import Level, Measured, Note, NotMeasured, Run
 from paceline.baselines.statistics import can_bound, estimate, paired_speedup
 from paceline.baselines.verdicts import Comparison, Policy
@@ -20,10 +21,11 @@ RESTLESS = 1.10
 
 
 def analyse_measured(measured: Measured) -> tuple[Note, ...]:
-    """What one measurement's own samples say: a coarse clock, too few samples, slower than its reference."""
+    """What one measurement's own samples say: a coarse clock, too few samples, slower than its reference, and what
+    disturbed it (:mod:`paceline.baselines.disturbance`)."""
     rules: tuple[Callable[[Measured], Note | None], ...] = (_coarse_clock, _few_samples, _slower_than_reference)
     found = (rule(measured) for rule in rules)
-    return tuple(note for note in found if note is not None)
+    return (*(note for note in found if note is not None), *analyse_timing(measured))
 
 
 def _coarse_clock(measured: Measured) -> Note | None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, cast
 
 from paceline.baselines.files import FormatError, check_name
 from paceline.baselines.parsing import MAX_NAME, MAX_TEXT, Fields
+from paceline.baselines.progress_codec import part_to_json, parts_from_json
 from paceline.baselines.records import (
     FORMAT,
     Case,
     Cause,
+    Conditions,
     Fingerprint,
     Level,
     Measured,
@@ -24,6 +27,8 @@ from paceline.baselines.records import (
 )
 
 Json = dict[str, Any]
+_COUNTS = frozenset({"cpus", "major_faults", "swapped_pages", "throttle_events", "turn_calls"})
+"""The fields of conditions that are whole numbers."""
 NEVER_NEGATIVE = frozenset({"ns", "us", "µs", "ms", "s", "1/s", "calls", "samples", "parameters", "FLOP"})
 """Units of which nothing can be less than none: a negative value is a fault of the instrument."""
 
@@ -121,6 +126,27 @@ def notes_from_json(fields: Fields, name: str) -> tuple[Note, ...]:
     return tuple(result)
 
 
+def conditions_to_json(conditions: Conditions) -> Json:
+    """Conditions; only what the system told."""
+    return {name: plain(value) for name, value in vars(conditions).items() if value is not None}
+
+
+def conditions_from_json(fields: Fields) -> Conditions:
+    """Conditions; what is not there was not told."""
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(Conditions):
+        if field.default is None and field.name not in fields:
+            continue
+        if field.name in _COUNTS:
+            found[field.name] = fields.integer(field.name, 0)
+            continue
+        found[field.name] = fields.number(field.name)
+        if found[field.name] < 0:
+            raise FormatError(f"{fields.place(field.name)} must not be negative")
+    fields.end()
+    return Conditions(**found)
+
+
 def outcome_to_json(outcome: Outcome) -> Json:
     """A measured or an unmeasured case."""
     head: Json = {"case": case_to_json(outcome.case), "metric": metric_to_json(outcome.metric)}
@@ -131,6 +157,8 @@ def outcome_to_json(outcome: Outcome) -> Json:
         result["reference_samples"] = [plain(sample) for sample in outcome.reference_samples]
     if outcome.notes:
         result["notes"] = [note_to_json(note) for note in outcome.notes]
+    if outcome.conditions is not None:
+        result["conditions"] = conditions_to_json(outcome.conditions)
     return result
 
 
@@ -148,8 +176,9 @@ def outcome_from_json(fields: Fields) -> Outcome:
     has_reference = "reference_samples" in fields
     reference = values_from_json(fields, "reference_samples", metric, 1) if has_reference else ()
     notes = notes_from_json(fields, "notes") if "notes" in fields else ()
+    conditions = conditions_from_json(fields.child("conditions")) if "conditions" in fields else None
     fields.end()
-    return Measured(case, metric, samples, reference, notes)
+    return Measured(case, metric, samples, reference, notes, conditions)
 
 
 def fingerprint_to_json(fingerprint: Fingerprint) -> Json:
@@ -183,8 +212,8 @@ def check_format(fields: Fields, kind: str) -> None:
 
 
 def header_to_json(run: Run) -> Json:
-    """The first line of a run file: all of a run that is known when it starts."""
-    return {
+    """The first line of a run file: all of a run that is known when it starts; ``resumes`` only where it was cut."""
+    result: Json = {
         "format": FORMAT,
         "kind": "run",
         "id": run.id,
@@ -194,6 +223,9 @@ def header_to_json(run: Run) -> Json:
         "selection": ordered(run.selection),
         "fingerprint": fingerprint_to_json(run.fingerprint),
     }
+    if run.resumes:
+        result["resumes"] = [part_to_json(part) for part in run.resumes]
+    return result
 
 
 def header_from_json(fields: Fields) -> Run:
@@ -206,8 +238,9 @@ def header_from_json(fields: Fields) -> Run:
     dirty = fields.flag("dirty")
     selection = fields.texts("selection")
     fingerprint = fingerprint_from_json(fields.child("fingerprint"))
+    parts = parts_from_json(fields, "resumes") if "resumes" in fields else ()
     fields.end()
-    return Run(run_id, fingerprint, revision, dirty, started, selection, complete=False, outcomes=())
+    return Run(run_id, fingerprint, revision, dirty, started, selection, complete=False, outcomes=(), resumes=parts)
 
 
 def footer_to_json(outcomes: int, complete: bool, profile_s: Mapping[str, float], notes: Iterable[Note]) -> Json:

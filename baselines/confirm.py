@@ -206,6 +206,7 @@ def _confirmed(started: Comparison, decision: Decision, rule: Rule) -> Compariso
         verdict=decision.verdict,
         reason=decision.reason,
         notes=(*started.notes, *_disagreeing(started, rule)),
+        epochs_needed=decision.epochs_needed,
     )
 
 
@@ -251,7 +252,7 @@ def _screened(started: Comparison, noise: _ScreenNoise, rule: Rule, *, is_open: 
     end = would_have_found(judged.detectable)
     if is_open:
         reason = f"{seen} is suspect, and was not confirmed: {noise.epochs} fresh epochs would decide{end}"
-        return dataclasses.replace(judged, reason=reason)
+        return dataclasses.replace(judged, reason=reason, epochs_needed=noise.epochs)
     if sigma is None:
         reason = f"{seen}: one epoch does not tell how much epochs scatter"
         return dataclasses.replace(judged, reason=reason)

@@ -14,9 +14,10 @@ def blocks(comparison: Comparison, policy: Policy) -> bool:
     """Whether one comparison fails a gate.
 
     Its verdict must be among those that the policy blocks; besides, a suspect blocks only for the worse, and an
-    unmeasured case only where the baseline has a value that it can no longer be held against.
+    unmeasured case only where the baseline has a value that it can no longer be held against. What is acknowledged
+    does not block.
     """
-    if comparison.verdict not in policy.blocks:
+    if comparison.verdict not in policy.blocks or comparison.is_acknowledged:
         return False
     if comparison.verdict is Verdict.SUSPECT:
         return comparison.is_worse is True

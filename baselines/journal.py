@@ -7,9 +7,10 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from paceline.baselines import codec
+from paceline.baselines import codec, progress_codec
 from paceline.baselines.files import FormatError, StoreError, failed, sync_folder
 from paceline.baselines.parsing import Fields, parse_json
+from paceline.baselines.progress import Finished, Result
 from paceline.baselines.records import Note, Outcome, Run
 
 SUFFIX = ".jsonl"
@@ -29,11 +30,13 @@ class Journal:
         self._run_id = run_id
         self._length = length
         self._seen: set[tuple[object, str]] = set()
+        self._claimed = 0  # outcomes of tests that have finished
         self._is_open = True
 
     @classmethod
     def start(cls, directory: Path, header: Run) -> Journal:
-        """Begin the file of a run; ``header`` is the run without outcomes. The directory is made where missing.
+        """Begin the file of a run; ``header`` is the run without outcomes, but with its plan. The directory is made
+        where missing.
 
         Raises
         ------
@@ -46,6 +49,10 @@ class Journal:
             raise ValueError("a journal starts with a run that has no outcomes yet")
         line = codec.line_of(codec.header_to_json(header))
         codec.header_from_json(Fields(parse_json(line)))
+        if header.plan is not None:
+            plan = codec.line_of(progress_codec.plan_to_json(header.plan))
+            progress_codec.plan_from_json(Fields(parse_json(plan)))
+            line += plan
         path = directory / f"{header.id}{PART_SUFFIX}"
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -85,9 +92,45 @@ class Journal:
         StoreError
             The disk refuses. The file still ends with the last good line.
         """
-        identity = (outcome.case, outcome.metric.name)
+        self._write(self._line(outcome))
+        self._seen.add((outcome.case, outcome.metric.name))
+
+    def finish_test(self, test: str, result: Result, reason: str = "") -> Finished | None:
+        """Say that a test has ended and that the outcomes since the test before are all of its own; ``None``, and no
+        line, where it has none.
+
+        Raises
+        ------
+        FormatError, StoreError
+            As :meth:`append`.
+        """
+        outcomes = len(self._seen) - self._claimed
+        if not outcomes:
+            return None
+        finished = Finished(codec.storable(test), result, outcomes, codec.storable(reason))
+        self._write(codec.line_of(progress_codec.finished_to_json(finished)))
+        self._claimed = len(self._seen)
+        return finished
+
+    def take_over(self, tests: Sequence[tuple[Finished, Sequence[Outcome]]]) -> None:
+        """Write the finished tests of a cut run, each with its outcomes, at once.
+
+        Raises
+        ------
+        FormatError, StoreError
+            As :meth:`append`; of the tests, none is here then.
+        """
+        lines = []
+        for finished, outcomes in tests:
+            lines += [self._line(outcome) for outcome in outcomes]
+            lines.append(codec.line_of(progress_codec.finished_to_json(finished)))
+        self._write(b"".join(lines))
+        self._seen |= {(outcome.case, outcome.metric.name) for _, outcomes in tests for outcome in outcomes}
+        self._claimed = len(self._seen)
+
+    def _line(self, outcome: Outcome) -> bytes:
         name = f"{outcome.case} {outcome.metric.name}"[:200]
-        if identity in self._seen:
+        if (outcome.case, outcome.metric.name) in self._seen:
             raise FormatError(
                 f"{name} was measured twice in one run: tell the two apart by a parameter of the case, or measure once"
             )
@@ -96,8 +139,7 @@ class Journal:
             codec.outcome_from_json(Fields(parse_json(line)))
         except (FormatError, ValueError, TypeError, OverflowError) as error:
             raise FormatError(f"the outcome of {name} cannot be stored: {error}") from error
-        self._write(line)
-        self._seen.add(identity)
+        return line
 
     def finish(self, complete: bool, profile_s: Mapping[str, float], notes: Sequence[Note]) -> Path:
         """Write the last line, give the file its final name, and return that. Nothing can be appended after.

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
+from paceline.baselines.progress import Finished, Part, Plan
+
 FORMAT = 1
 """Version of the run and baseline files. It grows when an older reader would misunderstand a newer file."""
 
@@ -102,11 +104,37 @@ class Cause(str, Enum):
 
 
 @dataclass(frozen=True)
+class Conditions:
+    """What the machine did while a measurement was timed: raw readings, ``None`` where the system does not tell.
+
+    ``window_s`` is the wall time from the first call of the timing to the last, warm-ups and reference included, and
+    ``own_cpu_s`` the CPU time that the measuring itself took in it. Of the ``cpus`` that it may run on, ``busy_cpu_s``
+    is all CPU time that anybody used, and ``stolen_cpu_s`` what a hypervisor gave to others. ``major_faults`` are page
+    faults of this process that had to read a disk, within timed calls only; ``swapped_pages`` went in or out anywhere
+    on the machine. ``clock_before_mhz`` and ``clock_after_mhz`` are of the CPU that was run on, and
+    ``throttle_events`` how often the hardware says that it slowed a CPU for its heat. ``turn_calls`` calls in a row
+    were one turn of an A/B's side; the first of a turn finds the other side's data in the caches.
+    """
+
+    window_s: float
+    own_cpu_s: float
+    cpus: int
+    busy_cpu_s: float | None = None
+    stolen_cpu_s: float | None = None
+    major_faults: int | None = None
+    swapped_pages: int | None = None
+    clock_before_mhz: float | None = None
+    clock_after_mhz: float | None = None
+    throttle_events: int | None = None
+    turn_calls: int | None = None
+
+
+@dataclass(frozen=True)
 class Measured:
     """A value, as all its samples in the order they were taken, in the metric's unit.
 
     ``reference_samples`` are those of the eager reference that was timed around them in the same session; empty where
-    there is none. ``samples`` is never empty.
+    there is none. ``samples`` is never empty. ``conditions`` are those of what is timed, where they were taken.
     """
 
     case: Case
@@ -114,6 +142,7 @@ class Measured:
     samples: tuple[float, ...]
     reference_samples: tuple[float, ...] = ()
     notes: tuple[Note, ...] = ()
+    conditions: Conditions | None = None
 
 
 @dataclass(frozen=True)
@@ -130,13 +159,16 @@ class Epoch:
     """One pair of fresh processes of an A/B, one a side, and what they measured of one case and metric.
 
     ``number`` counts the epochs of a stage in the order they were made. A metric that is measured without taking turns
-    has a single turn with all samples of each side.
+    has a single turn with all samples of each side. ``notes`` are what either side said of its timing, ``conditions``
+    those of both sides together.
     """
 
     case: Case
     metric: Metric
     number: int
     turns: tuple[Turn, ...]
+    notes: tuple[Note, ...] = ()
+    conditions: Conditions | None = None
 
 
 @dataclass(frozen=True)
@@ -189,7 +221,9 @@ class Run:
 
     ``selection`` is what was asked to run (tier, node ids, ``-k``, axis options): two runs of one selection cover the
     same cases, so a case missing from one of them is gone, not merely deselected. ``started`` is ISO 8601 in UTC.
-    ``revision`` is empty outside a git repository. ``profile_s`` splits the wall time by phase, in seconds.
+    ``revision`` is empty outside a git repository. ``profile_s`` splits the wall time by phase, in seconds; in a run
+    that was resumed it is that of the last part, and ``resumes`` are the parts before. ``plan`` says what the run set
+    out to do, ``finished`` which tests have all their outcomes here, in the order of ``outcomes``; an A/B has neither.
     """
 
     id: str
@@ -202,6 +236,9 @@ class Run:
     outcomes: tuple[Outcome, ...]
     profile_s: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
+    resumes: tuple[Part, ...] = ()
+    plan: Plan | None = None
+    finished: tuple[Finished, ...] = ()
 
 
 @dataclass(frozen=True)

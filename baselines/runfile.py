@@ -1,6 +1,7 @@
 """A run as a file, which is also its journal: JSON Lines, written as the outcomes come.
 
-The first line says what the run is, then one line an outcome, then one line that says how it ended. While it is being
+The first line says what the run is, the second what it set out to do, then one line an outcome and one after the last
+outcome of a test, then one line that says how it ended. While it is being
 written the file is called ``<run id>.jsonl.part`` and locked by its writer; a run that ends renames it to ``<run
 id>.jsonl``. A run that was cut off (a crash, a power failure) has no last line; it is read as incomplete, and at most
 its last, torn outcome is lost.
@@ -15,10 +16,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import NoReturn
 
-from paceline.baselines import codec
+from paceline.baselines import codec, progress_codec
 from paceline.baselines.files import FormatError, StoreError, read_bytes
 from paceline.baselines.journal import Journal, recover
 from paceline.baselines.parsing import Fields, NotJsonError, parse_json
+from paceline.baselines.progress import Finished
 from paceline.baselines.records import Outcome, Run
 
 __all__ = ["FormatError", "Journal", "StoreError", "new_run_id", "read_run", "recover"]
@@ -72,6 +74,8 @@ def _assemble(path: Path, values: Sequence[object]) -> Run:
     try:
         run = codec.header_from_json(Fields(values[0]))
         outcomes: list[Outcome] = []
+        finished: list[Finished] = []
+        claimed = 0
         seen: set[tuple[object, str]] = set()
         has_ended = False
         for value in values[1:]:
@@ -84,6 +88,15 @@ def _assemble(path: Path, values: Sequence[object]) -> Run:
                 run = dataclasses.replace(run, complete=complete, profile_s=profile_s, notes=notes)
                 has_ended = True
                 continue
+            if isinstance(value, dict) and value.get("kind") == "plan":
+                if number != 2:
+                    raise FormatError("a plan stands in the second line or nowhere")
+                run = dataclasses.replace(run, plan=progress_codec.plan_from_json(fields))
+                continue
+            if isinstance(value, dict) and value.get("kind") == "finished":
+                finished.append(progress_codec.finished_from_json(fields, len(outcomes) - claimed))
+                claimed = len(outcomes)
+                continue
             outcome = codec.outcome_from_json(fields)
             identity = (outcome.case, outcome.metric.name)
             if identity in seen:
@@ -92,7 +105,7 @@ def _assemble(path: Path, values: Sequence[object]) -> Run:
             outcomes.append(outcome)
     except FormatError as error:
         _raise(path, number, error)
-    return dataclasses.replace(run, outcomes=tuple(outcomes))
+    return dataclasses.replace(run, outcomes=tuple(outcomes), finished=tuple(finished))
 
 
 def _raise(path: Path, number: int, error: FormatError, line: bytes = b"") -> NoReturn:

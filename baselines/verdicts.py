@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
+from paceline.baselines.acknowledgements import Acknowledged
+from paceline.baselines.changes import SideChanges
 from paceline.baselines.records import Case, Difference, Fingerprint, Metric, Note, Save
 
 Stage = Literal["stored", "screen", "confirmation"]
@@ -43,7 +45,8 @@ class Comparison:
 
     Of an A/B, ``epochs`` are the effects of its epochs (natural logarithms of new over base, in their order), ``ratio``
     is their Hodges-Lehmann estimate, and ``base_estimates`` and ``new_estimates`` are those of each epoch, with
-    ``base`` and ``new`` as their medians.
+    ``base`` and ``new`` as their medians. ``epochs_needed`` is about how many fresh ones would decide what is open.
+    ``acknowledgement`` is what a known regression's entry means for it.
     """
 
     case: Case
@@ -61,6 +64,13 @@ class Comparison:
     notes: tuple[Note, ...] = ()
     epochs: tuple[float, ...] = ()
     stage: Stage = "stored"
+    epochs_needed: int | None = None
+    acknowledgement: Acknowledged | None = None
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Whether it is a known regression that an entry allows today."""
+        return self.acknowledgement is not None and self.acknowledgement.state == "holds"
 
     @property
     def is_worse(self) -> bool | None:
@@ -103,7 +113,8 @@ class Judgement:
 
     ``baseline`` is empty where there was none. ``save`` is the newest save of the baseline. ``not_selected`` counts
     entries of the baseline that this run was not asked to measure (never called gone). ``notes`` are what the
-    comparisons say as a whole.
+    comparisons say as a whole. ``acknowledged_in`` names the file of known regressions, empty where nobody looked.
+    ``changes`` are what differs between the sides of an A/B.
     """
 
     comparisons: tuple[Comparison, ...]
@@ -114,3 +125,5 @@ class Judgement:
     differences: tuple[Difference, ...] = ()
     not_selected: int = 0
     notes: tuple[Note, ...] = ()
+    acknowledged_in: str = ""
+    changes: SideChanges | None = None

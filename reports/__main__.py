@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NoReturn
 
+from paceline.baselines.acknowledgements import FILE_NAME, Acknowledgements, load_acknowledgements
+from paceline.baselines.acknowledging import acknowledge
 from paceline.baselines.baselinefile import load_baseline
 from paceline.baselines.comparison import compare
 from paceline.baselines.files import BaselineError, FormatError, write_atomically
@@ -23,6 +27,8 @@ from paceline.reports.document import render_json
 from paceline.reports.html import render_html
 from paceline.reports.junit import render_junit
 from paceline.reports.markdown import render_markdown
+from paceline.reports.matrix import STATES, build_matrix
+from paceline.reports.matrixdoc import render_matrix
 from paceline.reports.page import Page, build_page
 from paceline.reports.quantities import count
 from paceline.reports.terminal import render_terminal
@@ -56,6 +62,7 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Errors go to standard error, one line each."""
     options = _parser().parse_args(arguments)
+    options.arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         code: int = options.run(options)
         sys.stdout.flush()
@@ -79,6 +86,11 @@ def _complain(error: object) -> None:
 
 def _render(options: argparse.Namespace) -> int:
     run = read_run(options.run_file)
+    if options.only:
+        kept = tuple(outcome for outcome in run.outcomes if fnmatchcase(outcome.case.id, options.only))
+        if not kept:
+            raise FormatError(f"{options.run_file}: no case matches --only {options.only!r}; try '*' around a part")
+        run = replace(run, outcomes=kept)
     page = build_page(Judgement((), Policy(), run.fingerprint), run, now=_now())
     _put_out(page, options)
     return 0
@@ -89,7 +101,8 @@ def _compare(options: argparse.Namespace) -> int:
     run = read_run(Path(new))
     policy = Policy(band=options.band)
     base, base_runs = _base(bases, options)
-    page = build_page(compare(base, run, policy), run, base_runs=base_runs, now=_now())
+    judgement = acknowledge(compare(base, run, policy), _acknowledged(options), today=_now().date())
+    page = build_page(judgement, run, base_runs=base_runs, now=_now())
     # what was put together from run files has no name to save under
     page = replace(page, accept="") if base_runs else page
     _put_out(page, options)
@@ -138,6 +151,19 @@ def _frame(options: argparse.Namespace) -> int:
     return 0
 
 
+def _matrix(options: argparse.Namespace) -> int:
+    runs = [read_run(path) for path in options.run_files]
+    matrix = build_matrix(
+        runs, models=options.models, optimizations=options.optimizations, partial=options.partial
+    )  # fmt: skip
+    command = shlex.join(["python", "-m", "paceline.reports", *options.arguments])
+    write_atomically(options.output, render_matrix(matrix, command))
+    states = [cell.state for cell in matrix.every]
+    counted = ", ".join(f"{states.count(state)} {state}" for state in STATES if state in states)
+    _say(f"{count(len(states), 'cell')} in {options.output}: {counted}")
+    return 0
+
+
 def _base(bases: Sequence[str], options: argparse.Namespace) -> tuple[Baseline, tuple[Run, ...]]:
     """What to compare with: a baseline by its name, a baseline's file, or run files (which bring their samples)."""
     if len(bases) == 1 and not Path(bases[0]).exists() and Path(bases[0]).suffix == "":
@@ -149,20 +175,31 @@ def _base(bases: Sequence[str], options: argparse.Namespace) -> tuple[Baseline, 
     return summarize(runs, name=name, saved=max(run.started for run in runs), by="", reason=""), runs
 
 
+def _acknowledged(options: argparse.Namespace) -> Acknowledgements:
+    """The known regressions: of the file said, or of the one that the project here has set, or beside the baselines."""
+    said = options.acknowledged or _setting("acknowledged", "")
+    if said:
+        return load_acknowledgements(Path(said), is_required=True)
+    return load_acknowledgements(_folder(options, "baselines") / FILE_NAME)
+
+
 def _folder(options: argparse.Namespace, name: str) -> Path:
     """Where ``name`` ("baselines", "runs") are stored: as said, or as the project here has set it, or the default."""
     said: str | None = getattr(options, name)
-    if said is not None:
-        return Path(said)
+    return Path(_setting(name, f".paceline/{name}") if said is None else said)
+
+
+def _setting(name: str, default: str) -> str:
+    """What the project here has set, or the default."""
     settings = Path("pyproject.toml")
     try:
         project = tomllib.loads(settings.read_text("utf-8")) if settings.is_file() else {}
     except (OSError, ValueError) as error:
-        raise FormatError(f"{settings}: {error}; repair it, or say --{name} FOLDER") from error
-    found = project.get("tool", {}).get("paceline", {}).get(name, f".paceline/{name}")
+        raise FormatError(f"{settings}: {error}; repair it, or say --{name} PATH") from error
+    found = project.get("tool", {}).get("paceline", {}).get(name, default)
     if not isinstance(found, str):
-        raise FormatError(f"{settings}: {name} in [tool.paceline] must be a text; repair it, or say --{name} FOLDER")
-    return Path(found)
+        raise FormatError(f"{settings}: {name} in [tool.paceline] must be a text; repair it, or say --{name} PATH")
+    return found
 
 
 def _put_out(page: Page, options: argparse.Namespace) -> None:
@@ -207,11 +244,19 @@ def _fraction(text: str) -> float:
     return value
 
 
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        raise argparse.ArgumentTypeError("expected names separated by commas")
+    return names
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m paceline.reports", description=_DESCRIPTION, epilog=_EXIT_CODES)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     render = commands.add_parser("render", help="show one stored run", description="Show one stored run, unjudged.")
     render.add_argument("run_file", metavar="RUN", type=Path, help="a run file (.jsonl)")
+    render.add_argument("--only", metavar="GLOB", default="", help="only the cases whose id matches ('resnet18-*')")
     _add_outputs(render)
     render.set_defaults(run=_render)
 
@@ -238,6 +283,12 @@ def _parser() -> argparse.ArgumentParser:
         help="a smaller change is of no interest (0.02 or 2%%; default: %(default)s)",
     )
     _add_folder(against, "baselines")
+    against.add_argument(
+        "--acknowledged",
+        metavar="FILE",
+        help="known regressions that do not block (default: 'acknowledged' in [tool.paceline] of ./pyproject.toml, or "
+        f"{FILE_NAME} beside the baselines)",
+    )
     _add_outputs(against)
     against.set_defaults(run=_compare)
 
@@ -255,6 +306,23 @@ def _parser() -> argparse.ArgumentParser:
     frame.add_argument("--csv", metavar="PATH", type=Path, required=True, help="the file to write")
     frame.add_argument("--samples", action="store_true", help="one row for each sample")
     frame.set_defaults(run=_frame)
+
+    matrix = commands.add_parser(
+        "matrix",
+        help="write models by optimizations, every cell with its number or its reason",
+        description="Write a Markdown document with every cell of models by optimizations: measured, not applicable, "
+        "unsupported, or a fault, with its reason. Each run may hold a part; of two the later one counts.",
+    )
+    matrix.add_argument("run_files", metavar="RUN", type=Path, nargs="+", help="run files (.jsonl)")
+    matrix.add_argument("--output", metavar="PATH", type=Path, required=True, help="the file to write")
+    matrix.add_argument(
+        "--partial", action="store_true", help="show cells that are in no run as absent, instead of refusing"
+    )
+    for name in ("models", "optimizations"):
+        matrix.add_argument(
+            f"--{name}", metavar="A,B", type=_names, default=(), help=f"{name} that must be there, in a run or not"
+        )
+    matrix.set_defaults(run=_matrix)
     return parser
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from paceline.baselines.metrics import SWEEP_THROUGHPUT
 from paceline.baselines.records import Case, Measured, Metric, Note, NotMeasured, Outcome, Run
 from paceline.baselines.statistics import estimate, percentiles
 from paceline.baselines.verdicts import Comparison
@@ -38,8 +39,10 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Shown:
-    """A value that informs and is not judged; ``base`` is ``None`` where the other side has none."""
+    """A value that informs and is not judged; ``base`` is ``None`` where the other side has none. ``case`` is its own:
+    a point of a sweep is told with the sweep."""
 
+    case: Case
     metric: Metric
     base: float | None
     new: float | None
@@ -65,12 +68,26 @@ def build_details(
     for comparison in comparisons:
         compared.setdefault(comparison.case, {})[comparison.metric.name] = comparison
     outcomes: dict[Case, list[Outcome]] = {case: [] for case in anchors}
+    sweeps = sweeps_of(run)
     for outcome in run.outcomes:
-        outcomes[outcome.case].append(outcome)
+        outcomes[home_of(outcome, sweeps)].append(outcome)
     base = _base_samples(base_runs)
     return tuple(
         _detail(anchor, case, outcomes[case], compared[case], base) for case, anchor in anchors.items()
     )  # fmt: skip
+
+
+def sweeps_of(run: Run) -> frozenset[Case]:
+    """The cases of ``run`` that search over batch sizes themselves."""
+    return frozenset(outcome.case for outcome in run.outcomes if outcome.case.batch_size is None)
+
+
+def home_of(outcome: Outcome, sweeps: Collection[Case]) -> Case:
+    """The case that an outcome is told with: its own, or the sweep that it is a point of."""
+    if outcome.metric.name != SWEEP_THROUGHPUT.name:
+        return outcome.case
+    sweep = replace(outcome.case, batch_size=None)
+    return sweep if sweep in sweeps else outcome.case
 
 
 def _base_samples(base_runs: Sequence[Run]) -> dict[Key, tuple[float, ...]]:
@@ -91,8 +108,10 @@ def _detail(
     base: Mapping[Key, tuple[float, ...]],
 ) -> CaseDetail:
     measured = [outcome for outcome in outcomes if isinstance(outcome, Measured)]
-    notes = [note for outcome in measured for note in outcome.notes]
-    notes += [note for comparison in compared.values() for note in comparison.notes]
+    judged = [note for comparison in compared.values() for note in comparison.notes]
+    # What a comparison says of all its epochs replaces what the last of them says.
+    told = {note.code for note in judged}
+    notes = [note for outcome in measured for note in outcome.notes if note.code not in told] + judged
     return CaseDetail(
         anchor=anchor,
         case=case,
@@ -102,7 +121,7 @@ def _detail(
             if len(one.samples) > 1
         ),
         shown=tuple(
-            _shown(one, compared.get(one.metric.name), base.get((case, one.metric.name), ()))
+            _shown(one, compared.get(one.metric.name), base.get((one.case, one.metric.name), ()))
             for one in measured
             if one.metric.rule == "shown"
         ),
@@ -132,4 +151,4 @@ def _shown(measured: Measured, compared: Comparison | None, base: tuple[float, .
     before = compared.base if compared else None
     if before is None and base:
         before = estimate(measured.metric, base)
-    return Shown(measured.metric, before, estimate(measured.metric, measured.samples))
+    return Shown(measured.case, measured.metric, before, estimate(measured.metric, measured.samples))

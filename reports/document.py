@@ -10,10 +10,12 @@ import json
 import math
 from typing import Any
 
+from paceline.baselines.acknowledgements import Acknowledged
 from paceline.baselines.records import Case, Metric, Note
 from paceline.reports.heatmap import HeatMap
-from paceline.reports.page import Page
+from paceline.reports.page import Count, Page
 from paceline.reports.rows import Row
+from paceline.reports.sides import sides_document
 
 FORMAT = 1
 
@@ -34,6 +36,7 @@ def _document(page: Page) -> dict[str, Any]:
         "exit_meaning": page.exit_meaning,
         "run": _run(page),
         "baseline": _baseline(page),
+        "changes": sides_document(page.changes),
         "policy": {
             "band": page.policy.band,
             "alpha": page.policy.alpha,
@@ -42,8 +45,9 @@ def _document(page: Page) -> dict[str, Any]:
             "blocks": sorted(verdict.value for verdict in page.policy.blocks),
             "bands": dict(page.policy.bands),
         },
-        "counts": {one.verdict.value: {"number": one.number, "blocking": one.blocking} for one in page.counts},
-        "commands": {"rerun": page.rerun, "accept": page.accept},
+        "counts": {one.verdict.value: _count(one) for one in page.counts},
+        "acknowledged": len(page.acknowledged),
+        "commands": {"rerun": page.rerun, "accept": page.accept, "acknowledge": "\n".join(page.entries)},
         "comparisons": [_row(row, page) for row in page.rows],
         "coverage": {
             "asked": page.coverage.asked,
@@ -63,7 +67,7 @@ def _document(page: Page) -> dict[str, Any]:
         "speedups": [cell for heat_map in page.heat_maps for cell in _speedups(heat_map)],
         "shown": [
             {
-                "case": _case(detail.case),
+                "case": _case(one.case),
                 "metric": _metric(one.metric),
                 "base": _number(one.base),
                 "new": _number(one.new),
@@ -126,7 +130,27 @@ def _row(row: Row, page: Page) -> dict[str, Any]:
         "base_estimates": [_number(one) for one in compared.base_estimates],
         "new_estimates": [_number(one) for one in compared.new_estimates],
         "reason": compared.reason,
+        "acknowledgement": _acknowledgement(compared.acknowledgement),
         "notes": [_note(note) for note in compared.notes],
+    }
+
+
+def _count(one: Count) -> dict[str, int]:
+    return {"number": one.number, "blocking": one.blocking, "acknowledged": one.acknowledged}
+
+
+def _acknowledgement(found: Acknowledged | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    entry = found.entry
+    return {
+        "state": found.state,
+        "low": entry.low,
+        "high": entry.high,
+        "revision": entry.revision,
+        "reason": entry.reason,
+        "by": entry.by,
+        "until": entry.until.isoformat(),
     }
 
 

@@ -53,10 +53,13 @@ def build_heading(rows: Sequence[Row], complete: bool) -> tuple[State, str]:
 def _said(rows: Sequence[Row]) -> tuple[State, str]:
     total = len({row.case for row in rows})
     blocking = [row for row in rows if row.blocks]
+    known = len({row.case for row in rows if row.comparison.is_acknowledged})
+    acknowledged = [f"{known} acknowledged"] if known else []
     if blocking:
         parts = _tally(blocking)
         number, word = parts[0]
-        return "blocked", ", ".join([f"Blocked: {number} of {count(total, 'case')} {word}", *_texts(parts[1:])])
+        counted = ", ".join([f"Blocked: {number} of {count(total, 'case')} {word}", *_texts(parts[1:])])
+        return "blocked", "; ".join([counted, *acknowledged])
     compared = {row.case for row in rows if row.comparison.verdict in _COMPARED}
     if not compared:
         return "nothing", _nothing(rows)
@@ -64,7 +67,8 @@ def _said(rows: Sequence[Row]) -> tuple[State, str]:
     worse = any(row.comparison.verdict in (Verdict.REGRESSED, Verdict.SUSPECT) and row.comparison.is_worse
                 for row in noteworthy)  # fmt: skip
     opening = f"{count(len(compared), 'case')} compared" if worse else f"none of {count(len(compared), 'case')} worse"
-    return "passed", "; ".join([f"Passed: {opening}", *([", ".join(_texts(_tally(noteworthy)))] if noteworthy else [])])
+    tally = [", ".join(_texts(_tally(noteworthy)))] if noteworthy else []
+    return "passed", "; ".join([f"Passed: {opening}", *tally, *acknowledged])
 
 
 def _nothing(rows: Sequence[Row]) -> str:

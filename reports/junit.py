@@ -1,7 +1,8 @@
 """The page as JUnit XML, for the test views of CI systems: one test case for each case and metric.
 
 What blocks is a failure, whose type is the verdict. Of the rest, verdicts that compared nothing or decided nothing are
-skipped (the type again is the verdict), and the others pass. Every test case carries its verdict as a property.
+skipped (the type again is the verdict), and the others pass. Every test case carries its verdict as a property, and
+its acknowledgement where it has one.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ def _run_properties(page: Page) -> dict[str, str]:
         "run": page.run.id,
         "revision": page.run.revision,
         "complete": str(page.run.complete).lower(),
+        "acknowledged": str(len(page.acknowledged)),
         "coverage": page.coverage.sentence,
         "baseline": base.name if base else "",
         "baseline_revision": base.revision if base else "",
@@ -57,6 +59,10 @@ def _add_case(suite: ElementTree.Element, row: Row) -> None:
     verdict = row.comparison.verdict.value
     properties = ElementTree.SubElement(case, "properties")
     ElementTree.SubElement(properties, "property", {"name": "verdict", "value": verdict})
+    if row.acknowledgement:
+        ElementTree.SubElement(
+            properties, "property", {"name": "acknowledgement", "value": visible(row.acknowledgement)}
+        )
     text = _text(row)
     if row.blocks:
         ElementTree.SubElement(case, "failure", {"type": verdict, "message": _message(row)}).text = text
@@ -80,6 +86,7 @@ def _text(row: Row) -> str:
         f"{row.verdict}: {row.before} → {row.after}",
         f"change {row.change} ({row.interval})" if row.interval else f"change {row.change}",
         visible(row.reason, keep="\n"),
+        visible(row.acknowledgement, keep="\n"),
         row.evidence,
     ]
     return "\n".join(line for line in lines if line)

@@ -8,11 +8,15 @@ from collections.abc import Sequence
 from paceline.reports import quantities, words
 from paceline.reports.page import Page
 from paceline.reports.rows import Row
+from paceline.reports.sides import sides_line
 from paceline.reports.text import one_line
 
 _MOST_BLOCKING = 40
+_MOST_ACKNOWLEDGED = 20
 _MOST_OTHERS = 100
 _MOST_GAPS = 25
+_MOST_ENTRIES = 10
+_LONGEST_ENTRY = 1000
 _NAME_LIMIT = 120
 _SENTENCE_LIMIT = 300
 _LONGEST = 60_000
@@ -25,6 +29,8 @@ def render_markdown(page: Page) -> str:
     """The page as Markdown: what blocks, what to do, coverage, and the rest folded away."""
     sign = {"blocked": "❌", "passed": "✅", "nothing": "⚪"}[page.state]
     parts = [f"### {sign} {prose(page.heading)}", _baseline(page)]
+    if page.changes is not None:
+        parts.append(prose(sides_line(page.changes), _SENTENCE_LIMIT))
     if page.blocking:
         parts.append(_table(page.blocking[:_MOST_BLOCKING], with_reason=True))
         if len(page.blocking) > _MOST_BLOCKING:
@@ -32,9 +38,16 @@ def render_markdown(page: Page) -> str:
         parts.append("Measure these again:\n" + _fenced(page.rerun))
         if page.accept:
             parts.append("Accept, with a written reason:\n" + _fenced(page.accept))
+        if page.entries:
+            parts.append(_entries(page))
+    if page.acknowledged:
+        parts.append(f"**Acknowledged**, so that it does not block ({code(page.acknowledged_in)}):")
+        parts.append(_table(page.acknowledged[:_MOST_ACKNOWLEDGED], with_reason=True))
+        if len(page.acknowledged) > _MOST_ACKNOWLEDGED:
+            parts.append(f"… and {len(page.acknowledged) - _MOST_ACKNOWLEDGED} more that are acknowledged.")
     parts.append(_counts(page))
     parts.append(_coverage(page))
-    others = [row for row in page.rows if not row.blocks]
+    others = [row for row in page.rows if not (row.blocks or row.comparison.is_acknowledged)]
     if others:
         more = f"\n\n… and {len(others) - _MOST_OTHERS} more." if len(others) > _MOST_OTHERS else ""
         table = _table(others[:_MOST_OTHERS], with_reason=False)
@@ -67,13 +80,13 @@ def _inert(text: str) -> str:
     return _ACTIVE.sub(lambda found: f"&#{ord(found[0])};", text)
 
 
-def _fenced(text: str) -> str:
+def _fenced(text: str, language: str = "sh") -> str:
     """A code block with a fence longer than any inside."""
-    line = one_line(text)
+    shown = "\n".join(map(one_line, text.splitlines()))
     fence = _FENCE
-    while fence in line:
+    while fence in shown:
         fence += "`"
-    return f"{fence}sh\n{line}\n{fence}"
+    return f"{fence}{language}\n{shown}\n{fence}"
 
 
 def _baseline(page: Page) -> str:
@@ -106,14 +119,32 @@ def _table(rows: Sequence[Row], *, with_reason: bool) -> str:
             prose(words.metric_title(row.metric), _NAME_LIMIT),
             prose(f"{row.before} → {row.after}"),
             f"{prose(row.change)}{between}",
-            *([prose(row.reason, _SENTENCE_LIMIT)] if with_reason else []),
+            *([prose(_why(row), 2 * _SENTENCE_LIMIT)] if with_reason else []),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
+def _why(row: Row) -> str:
+    parts = (one_line(part, _SENTENCE_LIMIT) for part in (row.reason, row.acknowledgement) if part)
+    return "; ".join(parts)
+
+
+def _entries(page: Page) -> str:
+    """What would acknowledge what blocks, folded away."""
+    fitting = [entry for entry in page.entries if len(entry) < _LONGEST_ENTRY][:_MOST_ENTRIES]
+    more = len(page.entries) - len(fitting)
+    left = f"… and {more} more such entries, in the report." if more > 0 else ""
+    opening = f"Or acknowledge for a while, in {code(page.acknowledged_in)}, saying who and why"
+    listed = _fenced("\n".join(fitting), "toml") if fitting else ""
+    parts = [f"<details><summary>{opening}</summary>", listed, left, "</details>"]
+    return "\n\n".join(part for part in parts if part)
+
+
 def _counts(page: Page) -> str:
-    counts = (f"{prose(words.MARKS[one.verdict].sign)} {one.number} {one.verdict.value}" for one in page.counts)
+    counts = (
+        f"{prose(words.MARKS[one.verdict].sign)} {one.number} {one.verdict.value}{one.known}" for one in page.counts
+    )
     return "**Measurements**: " + ", ".join(counts) if page.counts else ""
 
 

@@ -7,14 +7,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from fnmatch import fnmatchcase
 
+from paceline.baselines.acknowledgements import FILE_NAME
 from paceline.baselines.analysis import analyse
+from paceline.baselines.changes import SideChanges
 from paceline.baselines.gate import exit_code
 from paceline.baselines.records import Case, Difference, Metric, Note, NotMeasured, Run
 from paceline.baselines.verdicts import Comparison, Judgement, Policy, Verdict
 from paceline.reports import commands, quantities, words
-from paceline.reports.details import CaseDetail, build_details
+from paceline.reports.acknowledged import suggest_entries
+from paceline.reports.details import CaseDetail, build_details, home_of, sweeps_of
 from paceline.reports.heading import State, build_heading
 from paceline.reports.heatmap import HeatMap, build_heat_maps
+from paceline.reports.pareto import ParetoChart, build_charts
 from paceline.reports.rows import (
     MetricGroup,
     Row,
@@ -50,11 +54,18 @@ class BaselineLine:
 
 @dataclass(frozen=True)
 class Count:
-    """How many measurements (a case and a metric each) ended in one verdict, and how many of them block."""
+    """How many measurements (a case and a metric each) ended in one verdict, how many of them block, and how many are
+    acknowledged."""
 
     verdict: Verdict
     number: int
     blocking: int
+    acknowledged: int
+
+    @property
+    def known(self) -> str:
+        """``" (2 acknowledged)"``; empty where none is."""
+        return f" ({self.acknowledged} acknowledged)" if self.acknowledged else ""
 
 
 @dataclass(frozen=True)
@@ -106,8 +117,9 @@ class CaseNote:
 @dataclass(frozen=True)
 class Page:
     """All that is shown. ``rows`` are all judged rows, those that need a person first; ``blocking`` the ones that fail
-    a gate; ``groups`` the same rows by metric. ``rerun`` and ``accept`` are shell commands, empty where there is
-    nothing to run again."""
+    a gate; ``acknowledged`` known regressions that do not; ``groups`` the same rows by metric. ``rerun`` and
+    ``accept`` are shell commands, empty where there is nothing to run again. ``changes`` are between an A/B's sides.
+    ``entries`` are what would acknowledge the blocking ones in the file ``acknowledged_in``."""
 
     heading: str
     state: State
@@ -120,13 +132,18 @@ class Page:
     counts: tuple[Count, ...]
     rows: tuple[Row, ...]
     blocking: tuple[Row, ...]
+    acknowledged: tuple[Row, ...]
     groups: tuple[MetricGroup, ...]
     rerun: str
     accept: str
+    entries: tuple[str, ...]
+    acknowledged_in: str
     coverage: Coverage
     heat_maps: tuple[HeatMap, ...]
+    pareto: tuple[ParetoChart, ...]
     details: tuple[CaseDetail, ...]
     differences: tuple[Difference, ...]
+    changes: SideChanges | None
     notes: tuple[Note, ...]
     case_notes: tuple[CaseNote, ...]
     profile: tuple[Phase, ...]
@@ -173,15 +190,20 @@ def build_page(
         counts=_counts(rows),
         rows=rows,
         blocking=blocking,
+        acknowledged=tuple(row for row in rows if row.comparison.is_acknowledged),
         groups=group_rows(rows),
         rerun=commands.rerun([row.case for row in blocking], command) if blocking else "",
         accept=commands.accept([row.case for row in blocking], judgement.baseline, command)
         if blocking and judgement.save
         else "",
+        entries=suggest_entries([row.comparison for row in blocking], run, now.astimezone(timezone.utc).date()),
+        acknowledged_in=judgement.acknowledged_in or FILE_NAME,
         coverage=_coverage(run),
         heat_maps=build_heat_maps(run, anchors, judgement.policy.confidence),
+        pareto=build_charts(run, anchors),
         details=details,
         differences=judgement.differences,
+        changes=judgement.changes,
         notes=(*run.notes, *analyse(run), *judgement.notes),
         case_notes=_case_notes(details),
         profile=_profile(run),
@@ -192,7 +214,8 @@ def build_page(
 
 def _anchors(comparisons: Sequence[Comparison], run: Run) -> dict[Case, str]:
     """An anchor for each case, in a stable order: names never reach an id attribute."""
-    cases = {compared.case for compared in comparisons} | {outcome.case for outcome in run.outcomes}
+    sweeps = sweeps_of(run)
+    cases = {compared.case for compared in comparisons} | {home_of(outcome, sweeps) for outcome in run.outcomes}
     return {case: f"c{index}" for index, case in enumerate(sorted(cases, key=lambda case: case.sort_key), 1)}
 
 
@@ -229,7 +252,8 @@ def _counts(rows: Sequence[Row]) -> tuple[Count, ...]:
     for verdict in words.MARKS:
         of_it = [row for row in rows if row.comparison.verdict is verdict]
         if of_it:
-            found.append(Count(verdict, len(of_it), sum(row.blocks for row in of_it)))
+            known = sum(row.comparison.is_acknowledged for row in of_it)
+            found.append(Count(verdict, len(of_it), sum(row.blocks for row in of_it), known))
     return tuple(found)
 
 

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from paceline.baselines.gate import blocks
+from paceline.baselines.metrics import LATENCY
 from paceline.baselines.records import Case, Measured, Metric, NotMeasured, Outcome, Run
 from paceline.baselines.statistics import estimate
 from paceline.baselines.verdicts import Comparison, Judgement, Policy, Verdict
 from paceline.reports import quantities, words
+from paceline.reports.acknowledged import said
 
 Key = tuple[Case, str]
 """A case and the name of a metric: what identifies an outcome."""
@@ -18,7 +20,8 @@ Key = tuple[Case, str]
 @dataclass(frozen=True)
 class Row:
     """A comparison as shown. ``anchor`` is that of the case's details, ``processes`` and ``samples`` count what stands
-    behind the numbers; the texts are written once here, so that no two outputs can differ."""
+    behind the numbers, ``acknowledgement`` is empty where there is none; the texts are written once here, so that no
+    two outputs can differ."""
 
     comparison: Comparison
     anchor: str
@@ -30,6 +33,7 @@ class Row:
     interval: str
     evidence: str
     reason: str
+    acknowledgement: str
 
     @property
     def case(self) -> Case:
@@ -108,13 +112,16 @@ def _row(compared: Comparison, policy: Policy, outcomes: Mapping[Key, Outcome], 
         interval=quantities.interval(compared.low, compared.high),
         evidence=_evidence(compared, outcomes.get((compared.case, compared.metric.name))),
         reason=compared.reason,
+        acknowledgement=said(compared.acknowledgement),
     )
 
 
 def _evidence(compared: Comparison, outcome: Outcome | None) -> str:
     """How many processes and samples, or epochs of an A/B, stand behind both numbers."""
     if compared.epochs:
-        fresh = "of two fresh processes in turns" if compared.metric.rule == "sampled" else "of two fresh processes"
+        # Latency alone alternates call by call; what else is timed has each side's samples in one piece.
+        in_turns = compared.metric.name == LATENCY.name
+        fresh = "of two fresh processes in turns" if in_turns else "of two fresh processes"
         return f"{quantities.count(len(compared.epochs), 'epoch')} {fresh}"
     parts = []
     if compared.base_estimates:

@@ -14,9 +14,9 @@ from markupsafe import Markup, escape
 
 FOREST_WIDTH, FOREST_HEIGHT = 200, 16
 PLOT_WIDTH, PLOT_HEIGHT = 280, 64
-_POINTS = 16
+_POINTS = 12
 """Points of a thinned ECDF."""
-_BUCKETS = 12
+_BUCKETS = 9
 """Buckets of a thinned series, two points each."""
 _LIMITS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0)
 
@@ -58,16 +58,21 @@ def forest(
     shade = f'<path class=b d="M{left} {middle}H{right}"/>' if band else ""
     dots = "".join(f"M{_forest_x(epoch, limit)} {middle + 6}h0" for epoch in epochs)
     points = f'<path class=o d="{dots}"/>' if dots else ""
-    return _svg("fr", label, [shade, f'<path class=p d="{line}{mark}"/>', points])
+    return _svg("fr", label, [shade, f'<path d="{line}{mark}"/>', points])
 
 
-def ecdf(sides: Sequence[tuple[str, Sequence[float]]], ends: tuple[str, str], label: str) -> Markup:
+def ecdf(
+    sides: Sequence[tuple[str, Sequence[float]]],
+    ends: tuple[str, str],
+    label: str,
+    axis: tuple[float, float] | None = None,
+) -> Markup:
     """The share of samples at or below each value, one step line a side.
 
     ``sides`` are ``(class, samples)``; the class ``estimates`` is drawn as ticks, one a value. ``ends`` are the texts
-    at the axis' ends, as :func:`plot_range` gives them.
+    at the axis' ends, as :func:`plot_range` gives them; ``axis`` is what it gave, where that is known already.
     """
-    low, high = plot_range([samples for _, samples in sides])
+    low, high = axis or plot_range([samples for _, samples in sides])
     parts = []
     for kind, samples in sides:
         if kind == "estimates":
@@ -82,9 +87,9 @@ def ecdf(sides: Sequence[tuple[str, Sequence[float]]], ends: tuple[str, str], la
     return _svg("pl", label, [*parts, texts])
 
 
-def series(sides: Sequence[tuple[str, Sequence[float]]], label: str) -> Markup:
+def series(sides: Sequence[tuple[str, Sequence[float]]], label: str, axis: tuple[float, float] | None = None) -> Markup:
     """The samples in the order they were taken, one line a side, upwards on the value axis of :func:`plot_range`."""
-    low, high = plot_range([samples for _, samples in sides])
+    low, high = axis or plot_range([samples for _, samples in sides])
     parts = [
         f'<path class={kind} d="{_line(thin(samples), low, high)}"/>' for kind, samples in sides if kind != "estimates"
     ]

@@ -8,12 +8,15 @@ from paceline.reports import quantities, words
 from paceline.reports.heatmap import Cell, HeatMap
 from paceline.reports.page import BaselineLine, Page
 from paceline.reports.rows import Row
+from paceline.reports.sides import sides_line
+from paceline.reports.speedups import fastest, is_large
 from paceline.reports.text import as_ascii, columns, one_line, wrap
 
 _COLOURS: dict[words.Tone, str] = {"bad": "31;1", "good": "32", "doubt": "33", "quiet": "2"}
 _STATES: dict[str, words.Tone] = {"blocked": "bad", "passed": "good", "nothing": "doubt"}
 _MOST_ROWS = 20
 _MOST_GAPS = 12
+_MOST_ENTRIES = 3
 _NARROWEST = 20
 _NAME_LIMIT = 160
 _SENTENCE_LIMIT = 500
@@ -22,24 +25,26 @@ _SENTENCE_LIMIT = 500
 def render_terminal(page: Page, *, width: int, colour: bool, unicode: bool) -> list[str]:
     """The summary as lines of at most ``width`` columns (at least 20 are used), without line ends.
 
-    Commands alone stay on one line whatever its length: broken in two they could not be copied. ``colour`` allows ANSI
-    colours, ``unicode`` characters beyond ASCII. Names, reasons and notes are shown with every control character
-    escaped.
+    Only commands and entries keep their lines whatever the length: broken in two they could not be copied. ``colour``
+    allows ANSI colours, ``unicode`` characters beyond ASCII. Names, reasons and notes are shown with every control
+    character escaped.
     """
     writer = _Writer(max(width, _NARROWEST), colour, unicode)
     writer.line(page.heading, _STATES[page.state])
     writer.line(_baseline(page.baseline), indent="  ")
+    if page.changes is not None:
+        writer.line(one_line(sides_line(page.changes), _SENTENCE_LIMIT), indent="  ")
     if not page.run.complete:
         writer.line("The run was cut short: what follows is not the whole of it.", "doubt", indent="  ")
     for row in page.blocking[:_MOST_ROWS]:
         _write_row(writer, row)
     if len(page.blocking) > _MOST_ROWS:
         writer.line(f"… and {len(page.blocking) - _MOST_ROWS} more that block, in the report")
+    _write_acknowledged(writer, page)
     _write_counts(writer, page)
     _write_gaps(writer, page)
     if page.state != "blocked":
-        for heat_map in page.heat_maps:
-            _write_heat_map(writer, heat_map)
+        _write_heat_maps(writer, page)
     _write_notes(writer, page)
     if page.rerun:
         writer.line("Measure these again:")
@@ -47,6 +52,7 @@ def render_terminal(page: Page, *, width: int, colour: bool, unicode: bool) -> l
     if page.accept:
         writer.line("Accept, with a written reason:")
         writer.unbroken(one_line(page.accept))
+    _write_entries(writer, page)
     return writer.lines
 
 
@@ -78,6 +84,8 @@ def _write_row(writer: _Writer, row: Row) -> None:
         writer.line(f"{numbers}{moved}{between}", indent="    ")
     if row.reason:
         writer.line(one_line(row.reason, _SENTENCE_LIMIT), indent="    ")
+    if row.acknowledgement:
+        writer.line(one_line(row.acknowledgement, _SENTENCE_LIMIT), indent="    ")
     if row.evidence:
         writer.line(row.evidence, "quiet", indent="    ")
 
@@ -86,9 +94,31 @@ def _name(row: Row) -> str:
     return one_line(words.metric_title(row.metric), _NAME_LIMIT)
 
 
+def _write_acknowledged(writer: _Writer, page: Page) -> None:
+    if page.acknowledged:
+        writer.line(f"Acknowledged, so that it does not block ({one_line(page.acknowledged_in)}):")
+    for row in page.acknowledged[:_MOST_ROWS]:
+        _write_row(writer, row)
+    if len(page.acknowledged) > _MOST_ROWS:
+        writer.line(f"… and {len(page.acknowledged) - _MOST_ROWS} more that are acknowledged, in the report")
+
+
+def _write_entries(writer: _Writer, page: Page) -> None:
+    """What would acknowledge what blocks: unbroken, so that it can be copied."""
+    if not page.entries:
+        return
+    writer.line(f"Or acknowledge for a while, in {one_line(page.acknowledged_in)}, saying who and why:")
+    for line in "\n".join(page.entries[:_MOST_ENTRIES]).splitlines():
+        writer.unbroken(one_line(line))
+    if len(page.entries) > _MOST_ENTRIES:
+        writer.line(f"… and {len(page.entries) - _MOST_ENTRIES} more such entries, in the report")
+
+
 def _write_counts(writer: _Writer, page: Page) -> None:
     if page.counts:
-        parts = [f"{words.MARKS[one.verdict].sign}\u00a0{one.number} {one.verdict.value}" for one in page.counts]
+        parts = [
+            f"{words.MARKS[one.verdict].sign}\u00a0{one.number} {one.verdict.value}{one.known}" for one in page.counts
+        ]
         writer.line("Measurements: " + ", ".join(parts))
 
 
@@ -130,6 +160,21 @@ def _baseline(base: BaselineLine | None) -> str:
     if base.age:
         said.append(f"saved {one_line(base.age, _NAME_LIMIT)}")
     return f"{', '.join(said)}; {one_line(base.machine, _SENTENCE_LIMIT)}."
+
+
+def _write_heat_maps(writer: _Writer, page: Page) -> None:
+    """Every heat map as a table; of large ones the first, in a line a model."""
+    large = [heat_map for heat_map in page.heat_maps if is_large(heat_map)]
+    for heat_map in page.heat_maps:
+        if heat_map not in large:
+            _write_heat_map(writer, heat_map)
+    for heat_map in large[:1]:
+        title = f"{words.metric_title(heat_map.metric)}, {heat_map.title}: the largest speed-ups over eager"
+        writer.line(one_line(title[:1].upper() + title[1:], _SENTENCE_LIMIT))
+        for line in fastest(heat_map):
+            writer.line(line, indent="  ")
+    if len(large) > 1:
+        writer.line(f"… and {quantities.count(len(large) - 1, 'more such table')}, in the report", indent="  ")
 
 
 def _write_heat_map(writer: _Writer, heat_map: HeatMap) -> None:

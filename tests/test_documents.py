@@ -23,7 +23,8 @@ import torch.utils.flop_counter  # noqa: F401
 import paceline.fixtures.session
 import paceline.reports.html
 import paceline.reports.page  # noqa: F401
-from paceline.baselines import codec, metrics
+from paceline.baselines import codec, metrics, progress_codec
+from paceline.baselines.acknowledgements import FILE_NAME, parse_acknowledgements
 from paceline.baselines.baselinefile import dump_baseline, parse_baseline
 from paceline.baselines.parsing import Fields
 from paceline.baselines.records import Cause, Metric
@@ -190,11 +191,19 @@ def _toml(text: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    "block", [block for document in DOCUMENTS for block in blocks(document) if block.language == "toml"]
+    "block",
+    [block for document in DOCUMENTS for block in blocks(document) if (block.language, block.name) == ("toml", "")],
 )
 def test_settings_that_are_printed_load(block: Block, tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(block.text, "utf-8")
     assert load_settings(tmp_path) != Settings()
+
+
+def test_acknowledgements_that_are_printed_load() -> None:
+    named = [block for document in DOCUMENTS for block in blocks(document) if block.name == FILE_NAME]
+    assert [len(parse_acknowledgements(block.text, block.name).entries) for block in named] == [1, 1]
+    (keys, *_) = tables("docs/file-format.md", "Acknowledged regressions")
+    assert [row[0] for row in keys] == [line.partition(" ")[0] for line in named[0].text.splitlines()[1:]]
 
 
 def test_fixtures_are_all_listed() -> None:
@@ -279,6 +288,7 @@ EXAMPLES: Mapping[tuple[str, str], Mapping[str, int]] = {
     (README, "Your own benchmark in 15 lines"): {"passed": 3},
     (EXTENSION, "Axes"): {"passed": 2},
     (EXTENSION, "Models"): {"passed": 5},
+    (EXTENSION, "Models that generate"): {"passed": 3},
     (EXTENSION, "Evidence that rejects a fake"): {"passed": 1, "failed": 1},
     (EXTENSION, "What cannot be, and what must stay true while it is timed"): {"passed": 1, "skipped": 1},
     (EXTENSION, "Devices"): {"passed": 1, "skipped": 1},
@@ -376,8 +386,15 @@ def stored(tmp_path: Path) -> Path:
 def test_the_printed_run_is_one(stored: Path) -> None:
     run = read_run(stored)
     assert run.complete
-    header, *outcomes, end = (json.loads(line) for line in stored.read_bytes().splitlines())
+    header, plan, *lines, end = (json.loads(line) for line in stored.read_bytes().splitlines())
+    outcomes = [line for line in lines if line["kind"] != "finished"]
+    assert run.plan is not None
     assert codec.header_to_json(run) == header
+    assert progress_codec.plan_to_json(run.plan) == plan
+    assert [progress_codec.finished_to_json(one) for one in run.finished] == [
+        line for line in lines if line["kind"] == "finished"
+    ]
+    assert {one.test for one in run.finished} == set(run.plan.tests)
     assert [codec.outcome_to_json(outcome) for outcome in run.outcomes] == outcomes
     assert codec.footer_to_json(len(outcomes), True, run.profile_s, run.notes) == end
     assert codec.outcome_from_json(Fields(outcomes[0])) == run.outcomes[0]

@@ -15,11 +15,13 @@
     var falling = heading.getAttribute("aria-sort") === "ascending";
     table.querySelectorAll("thead th[aria-sort]").forEach(function (th) { th.removeAttribute("aria-sort"); });
     heading.setAttribute("aria-sort", falling ? "descending" : "ascending");
-    var body = table.tBodies[0];
-    Array.from(body.rows)
-      .map(function (row, place) { return { row: row, key: value(row, heading.cellIndex), place: place }; })
-      .sort(function (a, b) { return compare(a.key, b.key, falling ? -1 : 1) || a.place - b.place; })
-      .forEach(function (entry) { body.appendChild(entry.row); });
+    // each metric is sorted for itself, below its own heading
+    Array.from(table.tBodies).forEach(function (body) {
+      Array.from(body.rows).slice(1)
+        .map(function (row, place) { return { row: row, key: value(row, heading.cellIndex), place: place }; })
+        .sort(function (a, b) { return compare(a.key, b.key, falling ? -1 : 1) || a.place - b.place; })
+        .forEach(function (entry) { body.appendChild(entry.row); });
+    });
   }
   document.querySelectorAll("table.rows").forEach(function (table) {
     table.querySelectorAll("thead th[data-sort]").forEach(function (heading) {
@@ -33,15 +35,30 @@
   var tools = document.querySelector(".tools");
   if (tools) {
     var text = tools.querySelector("input"), verdict = tools.querySelector("select"), said = tools.querySelector("output");
+    var models = Array.from(document.querySelectorAll("#rows details.model"));
+    var folded = models.map(function (model) { return !model.open; });
     var filter = function () {
       var wanted = text.value.toLowerCase().split(/\s+/).filter(Boolean), shown = 0, all = 0;
-      document.querySelectorAll("table.rows tbody tr").forEach(function (row) {
-        var content = row.textContent.toLowerCase();
-        var fits = (!verdict.value || row.cells[0].dataset.v === verdict.value) &&
-          wanted.every(function (word) { return content.includes(word); });
-        row.hidden = !fits;
-        all += 1;
-        shown += fits ? 1 : 0;
+      var active = wanted.length > 0 || verdict.value !== "";
+      models.forEach(function (model, place) {
+        var name = model.querySelector("summary b").textContent.toLowerCase() + " ", before = shown;
+        model.querySelectorAll("tbody tr:not(.g)").forEach(function (row) {
+          var content = active ? name + row.textContent.toLowerCase() : "";
+          var verdicts = (row.dataset.v || row.cells[0].dataset.v).split(" ");
+          var fits = (!verdict.value || verdicts.includes(verdict.value)) &&
+            wanted.every(function (word) { return content.includes(word); });
+          row.hidden = !fits;
+          all += 1;
+          shown += fits ? 1 : 0;
+        });
+        model.querySelectorAll("tbody").forEach(function (body) {
+          body.hidden = !Array.from(body.rows).some(function (row) { return !row.hidden && row.className !== "g"; });
+        });
+        model.querySelectorAll("table").forEach(function (table) {
+          table.hidden = Array.from(table.tBodies).every(function (body) { return body.hidden; });
+        });
+        model.hidden = active && shown === before;
+        model.open = active || !folded[place];
       });
       said.textContent = shown + " of " + all + " rows";
     };
@@ -53,7 +70,7 @@
   function reveal() {
     var target = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
     var closed = target && target.closest("details:not([open])");
-    if (target && target.hidden && tools) { tools.reset(); filter(); }
+    if (target && target.closest("[hidden]") && tools) { tools.reset(); filter(); }
     if (closed) { closed.open = true; target.scrollIntoView(); }
   }
   window.addEventListener("hashchange", reveal);

@@ -7,6 +7,13 @@ build, and initialized so that outputs are of order one and batch norms have wor
 from __future__ import annotations
 
 from paceline.fixtures.axes import Model
-from paceline.suites.models import cifar, classic, sequence, vision
+from paceline.suites.models import cifar, classic, decoder, scene, sequence, vision
 
-MODELS: tuple[Model, ...] = (*classic.MODELS, *cifar.MODELS, *sequence.MODELS, *vision.MODELS)
+MODELS: tuple[Model, ...] = (
+    *classic.MODELS,
+    *cifar.MODELS,
+    *sequence.MODELS,
+    *decoder.MODELS,
+    *vision.MODELS,
+    *scene.MODELS,
+)

@@ -1,4 +1,4 @@
-"""Sequence classification on integer tokens: one recurrent and one attention network of the same vocabulary."""
+"""Sequence classification on integer tokens: recurrent and attention networks of the same vocabulary."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ def _lstm_classifier() -> torch.nn.Module:
     from paceline.suites.models.sequence_modules import LstmClassifier
 
     return LstmClassifier(VOCABULARY, embedding_features=128, hidden_features=128, classes=CLASSES)
+
+
+def _rnn_classifier() -> torch.nn.Module:
+    from paceline.suites.models.sequence_modules import RnnClassifier
+
+    return RnnClassifier(VOCABULARY, embedding_features=128, hidden_features=128, classes=CLASSES)
 
 
 def _text_transformer() -> torch.nn.Module:
@@ -41,6 +47,13 @@ MODELS = (
         build=_lstm_classifier,
         inputs=_sentences,
         description="Embedding of 10,000 tokens, one LSTM layer of 128, linear layer to 4 classes; 64 tokens.",
+    ),
+    Model(
+        "rnn_classifier",
+        build=_rnn_classifier,
+        inputs=_sentences,
+        description="Embedding of 10,000 tokens, one plain recurrent layer (tanh) of 128, linear layer to 4 classes; "
+        "64 tokens.",
     ),
     Model(
         "text_transformer",

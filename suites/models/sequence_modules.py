@@ -25,6 +25,22 @@ class LstmClassifier(nn.Module):
         return logits
 
 
+class RnnClassifier(nn.Module):
+    """Tokens ``(batch, tokens)`` → logits ``(batch, classes)``, from the last position's state of an Elman network."""
+
+    def __init__(self, vocabulary: int, embedding_features: int, hidden_features: int, classes: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, embedding_features)
+        self.rnn = nn.RNN(embedding_features, hidden_features, batch_first=True)
+        self.classifier = nn.Linear(hidden_features, classes)
+        scale_weights(self.classifier)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        states, _ = self.rnn(self.embedding(tokens))
+        logits: torch.Tensor = self.classifier(states[:, -1])
+        return logits
+
+
 class Attention(nn.Module):
     """Self-attention over ``(batch, tokens, features)``, no mask.
 

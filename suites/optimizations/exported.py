@@ -179,6 +179,13 @@ _WARM_UPS = 3
 """TorchScript specializes its graph to the shapes it sees in the first calls."""
 
 
+def _traced(model: nn.Module, examples: dict[str, Any]) -> Any:
+    import torch
+
+    # Not strict: a dict may be returned. Were its keys to change, the output would differ in structure, which is found.
+    return torch.jit.trace(model, check_trace=False, strict=False, **examples)  # type: ignore[no-untyped-call]
+
+
 def _jit_freeze(model: Call, inputs: Inputs) -> Prepared:
     import torch
     from torch import nn
@@ -190,7 +197,7 @@ def _jit_freeze(model: Call, inputs: Inputs) -> Prepared:
     examples: dict[str, Any] = {"example_kwarg_inputs": kwargs} if kwargs else {"example_inputs": args}
     with _without_deprecations(), torch.no_grad():
         try:
-            frozen = torch.jit.freeze(torch.jit.trace(model, check_trace=False, **examples))  # type: ignore[no-untyped-call]
+            frozen = torch.jit.freeze(_traced(model, examples))  # type: ignore[no-untyped-call]
         except Exception as error:  # tracing runs the model's own code, which may raise anything
             raise UnsupportedError(f"TorchScript cannot trace the model ({in_words(error)})") from error
     with torch.inference_mode():

@@ -129,6 +129,8 @@ def _quantize_static(model: Call, inputs: Inputs) -> Prepared:
     assert isinstance(model, nn.Module)
     with quantization_engine() as engine, _without_known_warnings(), torch.no_grad():
         mapping = quantization.get_default_qconfig_mapping("onednn" if engine == "x86" and _has_vnni() else engine)
+        if _joins_views(model):
+            mapping.set_object_type(torch.cat, None)
         observed = quantize_fx.prepare_fx(model, mapping, _as_arguments(inputs))
         for variant in calibration_inputs(inputs):
             call_with(observed, variant)
@@ -136,6 +138,29 @@ def _quantize_static(model: Call, inputs: Inputs) -> Prepared:
     bits = 8 if engine in ("qnnpack", "onednn") or _has_vnni() else 7
     note = f"{bits}-bit activations, ranges calibrated on the inputs and {CALIBRATION_VARIANTS} seeded variants of them"
     return Prepared(quantized, inputs, (note,))
+
+
+_VIEWS = frozenset({"flatten", "permute", "reshape", "transpose", "view"})
+
+
+def _joins_views(model: nn.Module) -> bool:
+    """Whether views are concatenated, as a detector's heads do.
+
+    torch.ao lets all that is joined share one range, but not what is seen through a view: the integers would be joined
+    as they are, with ranges of their own, and read in the first one's. Then joining is left to floating point.
+    """
+    import torch
+    from torch import fx
+    from torch.ao.quantization.fx.tracer import QuantizationTracer
+
+    graph = QuantizationTracer([], []).trace(copy.deepcopy(model))
+    joined = [node for node in graph.nodes if node.op == "call_function" and node.target is torch.cat]
+    return any(
+        getattr(source.target, "__name__", source.target) in _VIEWS
+        for node in joined
+        for source in node.all_input_nodes
+        if isinstance(source, fx.Node)
+    )
 
 
 def _has_vnni() -> bool:

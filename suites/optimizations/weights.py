@@ -13,15 +13,25 @@ CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 def multiplied_weights(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters that inputs are multiplied by: of two and more dimensions, embedding tables left out (they are
-    looked up), each shared one once."""
+    """The parameters that inputs are multiplied by: of two and more dimensions, each shared one once.
+
+    Left out are embedding tables, which are looked up, and parameters with a dimension of 1 that none of torch's layers
+    holds: they are broadcast, and so added (a class token, a position table) or scaled by (a layer scale).
+    """
     tables = {
         id(parameter)
         for module in model.modules()
         if isinstance(module, (nn.Embedding, nn.EmbeddingBag))
         for parameter in module.parameters()
     }
-    return {name: p for name, p in model.named_parameters() if p.ndim >= 2 and id(p) not in tables}
+    broadcast = {
+        id(parameter)
+        for module in model.modules()
+        if not type(module).__module__.startswith("torch.nn.")
+        for parameter in module.parameters(recurse=False)
+        if 1 in parameter.shape
+    }
+    return {name: p for name, p in model.named_parameters() if p.ndim >= 2 and id(p) not in tables | broadcast}
 
 
 def share_of_weights(model: nn.Module, layers: Sequence[nn.Module]) -> float:

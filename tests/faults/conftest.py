@@ -63,11 +63,15 @@ GOOD = model_of(lambda layer, x: layer(x), "good")
 class Bench:
     """A benchmark project in a folder of its own, whose pytest runs as a process that may be killed."""
 
+    patience_s = 300.0
+    """How long anything may take, on a busy machine too: only what hangs takes longer."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.mark = secrets.token_hex(8)
         self.started: list[subprocess.Popen[str]] = []
         self.plugins: tuple[str, ...] = ("-p", "no:randomly")
+        self.env: dict[str, str] = {}
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "pyproject.toml").write_text(SETTINGS, "utf-8")
 
@@ -84,8 +88,10 @@ class Bench:
         self, *arguments: str, env: dict[str, str] | None = None, preexec: Callable[[], None] | None = None
     ) -> subprocess.Popen[str]:
         """pytest in a session (process group) of its own; its output goes to ``output.txt``."""
-        environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
-        environment |= {MARK: self.mark, "OMP_NUM_THREADS": "1", **(env or {})}
+        # Without bytecode each of some hundred processes would compile the plugin again.
+        left_out = ("PYTEST_ADDOPTS", "PYTHONDONTWRITEBYTECODE")
+        environment = {name: value for name, value in os.environ.items() if name not in left_out}
+        environment |= {MARK: self.mark, "OMP_NUM_THREADS": "1", **self.env, **(env or {})}
         with (self.folder / "output.txt").open("w", encoding="utf-8") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *self.plugins, *arguments],
@@ -106,7 +112,7 @@ class Bench:
         *arguments: str,
         env: dict[str, str] | None = None,
         preexec: Callable[[], None] | None = None,
-        limit_s: float = 120,
+        limit_s: float = patience_s,
     ) -> int:
         """The exit code of pytest, run to its end."""
         return self.start(*arguments, env=env, preexec=preexec).wait(timeout=limit_s)
@@ -125,7 +131,7 @@ class Bench:
         """All finished or recovered runs, by id. Raises where one cannot be read."""
         return [read_run(path) for path in sorted(self.run_folder.glob("*.jsonl"))]
 
-    def wait_for(self, found: Callable[[], object], limit_s: float = 60) -> None:
+    def wait_for(self, found: Callable[[], object], limit_s: float = patience_s) -> None:
         """Return once ``found()`` is true."""
         until = time.monotonic() + limit_s
         while not found():
@@ -133,8 +139,9 @@ class Bench:
             time.sleep(0.01)
 
     def lines_in_journals(self) -> int:
-        """Whole lines in the journals of runs that go on or were cut."""
-        return sum(path.read_bytes().count(b"\n") for path in self.run_folder.glob("*.part"))
+        """Whole lines in the journals of runs that go on or were cut: headers and outcomes."""
+        lines = [line for path in self.run_folder.glob("*.part") for line in path.read_bytes().split(b"\n")[:-1]]
+        return sum(not line.startswith((b'{"kind":"plan"', b'{"kind":"finished"')) for line in lines)
 
     def processes(self) -> list[int]:
         """Processes of this project that are alive (zombies are not)."""
@@ -150,8 +157,8 @@ class Bench:
                 continue
         return found
 
-    def survivors(self, within_s: float = 2.0) -> list[int]:
-        """Processes that are still there ``within_s`` seconds after their parent ended."""
+    def survivors(self, within_s: float = 30.0) -> list[int]:
+        """Processes that are still there ``within_s`` seconds after their parent ended (in tests they hang longer)."""
         until = time.monotonic() + within_s
         while (alive := self.processes()) and time.monotonic() < until:
             time.sleep(0.05)

@@ -155,7 +155,7 @@ def test_two_saves_at_once_lose_nothing_of_each_other(tmp_path: Path) -> None:
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(300)
         assert process.exitcode == 0
     entries = Store(tmp_path / ".paceline" / "baselines").load("main").entries
     expected = {f"{model}-{turn}" for model in ("first", "second") for turn in range(20)}

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from paceline.baselines.records import Cause, Measured, NotMeasured
+from paceline.baselines.runfile import read_run
 from paceline.baselines.store import Store
 
 pytestmark = pytest.mark.slow
@@ -116,7 +117,7 @@ def test_memory_that_runs_out_under_a_limit_is_an_outcome(bench: Any) -> None:
 def test_native_code_that_never_returns_is_ended_by_pytests_own_watchdog(bench: Any, loader: str) -> None:
     """Our time limit cannot reach it; what the documents name as the way out can."""
     bench.write(bad(NATIVE_HANG.format(loader)) + CASES)
-    code = bench.run("-o", "faulthandler_timeout=5", "-o", "faulthandler_exit_on_timeout=true")
+    code = bench.run("-o", "faulthandler_timeout=10", "-o", "faulthandler_exit_on_timeout=true")
     assert code == 1
     assert "pthread_mutex_lock" in bench.output or "test_net.py" in bench.output
     bench.write(CASES.replace("BAD, ", ""))
@@ -127,7 +128,8 @@ def test_native_code_that_never_returns_is_ended_by_pytests_own_watchdog(bench: 
 
 
 def test_native_code_that_never_returns_where_memory_is_measured_is_timed_out(bench: Any) -> None:
-    bench.settings("time_limit_s = 2")
+    with (bench.folder / "pyproject.toml").open("a", encoding="utf-8") as settings:
+        settings.write('[[tool.paceline.case]]\nmatch = "bad*"\ntime_limit_s = 2\n')
     bench.write(bad(NATIVE_HANG.format("PyDLL")) + MEMORY)
     assert bench.run() == pytest.ExitCode.TESTS_FAILED
     (run,) = bench.runs()
@@ -181,19 +183,17 @@ def test_a_read_only_disk_is_said_in_a_sentence(bench: Any, read_only_disk: Path
 
 
 def test_a_full_disk_in_the_middle_of_a_run_keeps_what_was_measured(bench: Any, small_disk: Path) -> None:
+    """Room for about ten of sixty cases, or for forty where a busy machine takes the fewest samples."""
     bench.settings(f'runs = "{small_disk / "runs"}"')
+    (small_disk / "ballast").write_bytes(b"x" * (os.statvfs(small_disk).f_bavail * 4096 - 65_536))
     bench.write(SIXTY)
-    code = bench.run("--pace-seconds=0.05")
+    code = bench.run()
     assert code not in (0, pytest.ExitCode.INTERNAL_ERROR)
     assert "the disk is full: free some space" in bench.output
     assert "INTERNALERROR" not in bench.output
-    bench.settings("")
-    path = next((small_disk / "runs").glob("*.jsonl*"))
-    from paceline.baselines.runfile import read_run
-
-    run = read_run(path)
+    run = read_run(next((small_disk / "runs").glob("*.jsonl*")))
     assert not run.complete
-    assert len(run.outcomes) >= 4
+    assert run.outcomes
 
 
 def test_a_damaged_run_file_of_the_baseline_does_not_keep_the_verdict_back(bench: Any) -> None:

@@ -1,13 +1,14 @@
 """Beside other pytest plugins, each really installed: what works, and what cannot work says so.
 
-Needs ``pip install pytest-xdist pytest-randomly pytest-timeout pytest-rerunfailures pytest-html pytest-cov``; a test
-whose plugin is not there is skipped.
+They lie in a folder of their own that only the pytest of these tests looks into; ``make test-faults`` fills it.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
+import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from paceline.baselines.store import Store
 
 pytestmark = pytest.mark.slow
 
+NEIGHBOURS = Path(__file__).parents[2] / ".neighbours"
 THREE = """
 @pytest.mark.parametrize("model", [model_of(lambda layer, x: layer(x), f"net{n}") for n in range(3)], ids=str)
 def test_latency(measure, model, device):
@@ -25,9 +27,11 @@ def test_latency(measure, model, device):
 def test_memory(measure_memory, device):
     measure_memory(GOOD, EAGER, device)
 """
-HANGS = "\nBAD = model_of(lambda layer, x: (time.sleep(60), layer(x))[1], 'bad')\n" + THREE.replace(
-    "for n in range(3)]", "for n in range(2)] + [BAD]"
+HANGS = "\nBAD = model_of(lambda layer, x: (time.sleep(600), layer(x))[1], 'bad')\n" + THREE.replace(
+    "for n in range(3)]", "for n in range(2)] + [pytest.param(BAD, marks=pytest.mark.timeout(2))]"
 )
+"""Only the case that hangs has a short limit: on a busy machine the others may take long."""
+
 FLAKY = """
 calls = []
 
@@ -45,10 +49,15 @@ def test_good(measure, device):
 """
 
 
-def plugin(module: str) -> None:
-    """Skip where this one is not installed."""
-    if importlib.util.find_spec(module) is None:
-        pytest.skip(f"{module} is not installed")
+@pytest.fixture
+def bench(make_bench: Callable[[Path], Any], tmp_path: Path) -> Any:
+    """A benchmark project whose pytest, and whose children, find the other plugins."""
+    if not (NEIGHBOURS / ".installed").exists():
+        pytest.skip("the other plugins are not installed: make .neighbours/.installed")
+    made = make_bench(tmp_path / "project")
+    paths = (str(NEIGHBOURS), os.environ.get("PYTHONPATH", ""))
+    made.env = {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    return made
 
 
 def measured(run: Any) -> set[str]:
@@ -56,7 +65,6 @@ def measured(run: Any) -> set[str]:
 
 
 def test_xdist_with_more_than_one_worker_is_refused_in_a_sentence(bench: Any) -> None:
-    plugin("xdist")
     bench.write(THREE)
     assert bench.run("-n2") != 0
     sentence = "the timings of cases that run at once would disturb each other"
@@ -66,7 +74,6 @@ def test_xdist_with_more_than_one_worker_is_refused_in_a_sentence(bench: Any) ->
 
 
 def test_xdist_leaves_other_tests_alone(bench: Any) -> None:
-    plugin("xdist")
     bench.write("\ndef test_plain():\n    pass\n\ndef test_other():\n    pass\n")
     assert bench.run("-n2") == 0
     assert not bench.run_folder.exists()
@@ -74,7 +81,6 @@ def test_xdist_leaves_other_tests_alone(bench: Any) -> None:
 
 def test_xdist_with_one_worker_measures_nothing_silently(bench: Any) -> None:
     """pytest-benchmark switches itself off under xdist: then latencies are not measured, and say why."""
-    plugin("xdist")
     bench.write(THREE)
     bench.run("-n1")
     assert "INTERNALERROR" not in bench.output
@@ -86,7 +92,6 @@ def test_xdist_with_one_worker_measures_nothing_silently(bench: Any) -> None:
 
 
 def test_xdist_without_workers_changes_nothing(bench: Any) -> None:
-    plugin("xdist")
     bench.write(THREE)
     assert bench.run("-n0") == 0, bench.output
     (run,) = bench.runs()
@@ -94,7 +99,6 @@ def test_xdist_without_workers_changes_nothing(bench: Any) -> None:
 
 
 def test_randomly_shuffles_and_every_case_is_measured(bench: Any) -> None:
-    plugin("pytest_randomly")
     bench.plugins = ()
     bench.write(THREE)
     for seed in (1, 2):
@@ -105,7 +109,6 @@ def test_randomly_shuffles_and_every_case_is_measured(bench: Any) -> None:
 
 
 def test_randomly_and_a_save_agree_on_what_was_measured(bench: Any) -> None:
-    plugin("pytest_randomly")
     bench.plugins = ()
     bench.write(THREE)
     assert bench.run("--pace-save=main") == 0, bench.output
@@ -113,9 +116,8 @@ def test_randomly_and_a_save_agree_on_what_was_measured(bench: Any) -> None:
 
 
 def test_timeout_by_signal_is_an_outcome_and_the_others_are_measured(bench: Any) -> None:
-    plugin("pytest_timeout")
     bench.write(HANGS)
-    assert bench.run("--timeout=2", "--timeout-method=signal") == pytest.ExitCode.TESTS_FAILED
+    assert bench.run("--timeout=300", "--timeout-method=signal") == pytest.ExitCode.TESTS_FAILED
     (run,) = bench.runs()
     assert measured(run) == {"net0", "net1", "good"}
     (fault,) = [outcome for outcome in run.outcomes if isinstance(outcome, NotMeasured)]
@@ -124,9 +126,8 @@ def test_timeout_by_signal_is_an_outcome_and_the_others_are_measured(bench: Any)
 
 
 def test_timeout_by_thread_cuts_the_run_and_it_is_kept(bench: Any) -> None:
-    plugin("pytest_timeout")
     bench.write(HANGS)
-    assert bench.run("--timeout=2", "--timeout-method=thread") not in (0, -9)
+    assert bench.run("--timeout=300", "--timeout-method=thread") not in (0, -9)
     bench.write(THREE)
     assert bench.run("-k", "net1") == 0
     cut, _ = sorted(bench.runs(), key=lambda run: run.complete)
@@ -135,7 +136,6 @@ def test_timeout_by_thread_cuts_the_run_and_it_is_kept(bench: Any) -> None:
 
 
 def test_rerunfailures_measures_nothing_twice_and_says_why(bench: Any) -> None:
-    plugin("pytest_rerunfailures")
     bench.write(FLAKY)
     assert bench.run("--reruns=2") == pytest.ExitCode.TESTS_FAILED
     assert "each case is measured once a run" in " ".join(bench.output.split())
@@ -146,7 +146,6 @@ def test_rerunfailures_measures_nothing_twice_and_says_why(bench: Any) -> None:
 
 
 def test_html_report_beside_ours(bench: Any) -> None:
-    plugin("pytest_html")
     bench.write(THREE)
     assert bench.run("--html=theirs.html", "--self-contained-html", "--pace-html=ours.html", "--pace-save=main") == 0
     theirs = (bench.folder / "theirs.html").read_text("utf-8")
@@ -155,12 +154,11 @@ def test_html_report_beside_ours(bench: Any) -> None:
 
 
 def test_coverage_is_collected_and_not_timed(bench: Any) -> None:
-    plugin("pytest_cov")
     bench.write(
         "\ntraced = []\ndef forward(layer, x):\n    traced.append(sys.gettrace() is not None)\n    return layer(x)\n"
         "def test_latency(measure, device):\n"
         "    measure(model_of(forward, 'net'), COPY, device)\n"
-        "    assert len(traced) > 50\n"
+        "    assert traced.count(False) >= 12\n"
         "    assert sum(traced) <= 10, f'{sum(traced)} of {len(traced)} calls were traced'\n"
     )
     assert bench.run("--cov=.", "--cov-report=json") == 0, bench.output
@@ -170,17 +168,14 @@ def test_coverage_is_collected_and_not_timed(bench: Any) -> None:
 
 
 def test_coverage_of_a_save_with_its_children(bench: Any) -> None:
-    plugin("pytest_cov")
     bench.write(THREE)
     assert bench.run("--cov=.", "--pace-save=main") == 0, bench.output
 
 
 def test_all_of_them_at_once(bench: Any) -> None:
-    for module in ("xdist", "pytest_randomly", "pytest_timeout", "pytest_rerunfailures", "pytest_html", "pytest_cov"):
-        plugin(module)
     bench.plugins = ()
     bench.write(THREE)
-    assert bench.run("-n0", "--timeout=60", "--reruns=1", "--html=theirs.html", "--cov=.", "--pace-gate") == 11
+    assert bench.run("-n0", "--timeout=300", "--reruns=1", "--html=theirs.html", "--cov=.", "--pace-gate") == 11
     (run,) = bench.runs()
     assert run.complete
     assert measured(run) == {"net0", "net1", "net2", "good"}

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import random
 import shutil
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from paceline.baselines import metrics
+from paceline.baselines.comparison import compare
+from paceline.baselines.promotion import summarize
 from paceline.baselines.records import (
     Case,
     Cause,
@@ -241,3 +246,31 @@ def chromium() -> str:
     if path is None:
         pytest.skip("needs Chromium, which is not installed (Debian: apt-get install chromium)")
     return path
+
+
+@pytest.fixture(scope="session")
+def made() -> ModuleType:
+    """``tests/benchmarks/full_run.py``, which makes the run."""
+    path = Path(__file__).parents[1] / "benchmarks" / "full_run.py"
+    spec = importlib.util.spec_from_file_location("full_run", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def judged(made: ModuleType) -> Page:
+    """The full run, held against a baseline of three processes."""
+    bases = [made.make_full_run(f"base-{number}") for number in range(made.PROCESSES)]
+    base = summarize(bases, name="base", saved="2026-01-02T03:04:05Z", by="", reason="")
+    run = made.make_full_run("new", shift=1.4)
+    return build_page(compare(base, run, Policy()), run, base_runs=bases, now=NOW)
+
+
+@pytest.fixture(scope="session")
+def alone(made: ModuleType) -> Page:
+    """The full run without a baseline."""
+    run = made.make_full_run("new", shift=1.4)
+    return build_page(Judgement((), Policy(), run.fingerprint), run, now=NOW)

@@ -95,7 +95,7 @@ def test_hostile_text_is_text(hostile: Page) -> None:
 def test_tables_pictures_and_fields_are_labelled(elements: _Elements) -> None:
     tags = [tag for tag, _ in elements.found]
     assert tags.count("table") == tags.count("caption") > 0
-    assert all(attributes.get("scope") in ("row", "col") for attributes in elements.all("th"))
+    assert all(attributes.get("scope") in ("row", "col", "rowgroup") for attributes in elements.all("th"))
     assert all(attributes.get("aria-label") and attributes.get("role") == "img" for attributes in elements.all("svg"))
     labelled = {attributes.get("for") for attributes in elements.all("label")}
     assert {attributes.get("id") for attributes in elements.all("input", "select")} <= labelled

@@ -26,6 +26,7 @@ NAMES = [
     "compressed_cnn",
     "lstm_classifier",
     "text_transformer",
+    "tiny_decoder",
     "resnet18",
     "mobilenet_v3_small",
 ]
@@ -75,7 +76,8 @@ def test_outputs_are_finite_scores_of_order_one(name: str, batch_size: int) -> N
     scores = run(built(name), inputs)
 
     classes = {"lstm_classifier": 4, "text_transformer": 4, "resnet18": 1000, "mobilenet_v3_small": 1000}.get(name, 10)
-    assert scores.shape == (batch_size, classes)
+    expected = (64, 10_000) if name == "tiny_decoder" else (classes,)
+    assert scores.shape == (batch_size, *expected)
     assert bool(scores.isfinite().all())
     assert 0.05 < float(scores.std()) < 10
 
@@ -112,7 +114,7 @@ def test_inputs_are_deterministic_and_random(name: str) -> None:
 def test_images_are_standard_normal_and_tokens_integer(name: str) -> None:
     torch.manual_seed(4)
     inputs = BY_NAME[name].inputs(16)
-    if name in ("lstm_classifier", "text_transformer"):
+    if name in ("lstm_classifier", "text_transformer", "tiny_decoder"):
         assert inputs.dtype == torch.int64
         assert inputs.min() >= 0
         return
@@ -137,6 +139,10 @@ def test_images_are_standard_normal_and_tokens_integer(name: str) -> None:
         (
             "text_transformer",
             10_064 * 128 + 2 * (4 * 129 * 128 + 129 * 512 + 513 * 128 + 4 * 128) + 2 * 128 + 129 * 4,
+        ),
+        (
+            "tiny_decoder",
+            10_096 * 128 + 2 * (4 * 129 * 128 + 129 * 512 + 513 * 128 + 4 * 128) + 2 * 128 + 129 * 10_000,
         ),
     ],
 )
@@ -177,7 +183,7 @@ def test_batch_norms_have_work_to_do(name: str) -> None:
     assert difference(run(identity, images), run(module, images)) > 0.5
 
 
-@pytest.mark.parametrize("name", ["lstm_classifier", "text_transformer"])
+@pytest.mark.parametrize("name", ["lstm_classifier", "text_transformer", "tiny_decoder"])
 def test_the_order_of_tokens_matters(name: str) -> None:
     torch.manual_seed(5)
     tokens = BY_NAME[name].inputs(1)

@@ -44,6 +44,9 @@ UNSUPPORTED = {
     ("lstm_classifier", "prune_structured"): "LSTM: channels cannot be removed",
     ("text_transformer", "channels_last"): "4-D image inputs needed",
     ("text_transformer", "fuse_conv_bn"): "no convolution followed by a batch norm",
+    ("tiny_decoder", "channels_last"): "4-D image inputs needed",
+    ("tiny_decoder", "fuse_conv_bn"): "no convolution followed by a batch norm",
+    ("tiny_decoder", "fuse_conv_bn+channels_last"): "no convolution followed by a batch norm",
     ("resnet18", "int8_dynamic"): "only Linear, LSTM and GRU",
     ("logistic", "prune_structured+int8_static"): "no hidden layer",
     **{

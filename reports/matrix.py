@@ -1,0 +1,227 @@
+"""Models by optimizations, from stored runs: every cell measured, not applicable, unsupported, or a fault.
+
+A cell is one model under one optimization, on one device, at one batch size; its latency says what became of it. How
+the outcomes of a run map to what a cell says:
+
+- a value: *measured*;
+- the cause ``unsupported``: *not applicable*. The combination itself cannot be, whatever is installed;
+- the other states of the world (device absent, no compiler, missing package): *unsupported* here, and not measured;
+- every other cause: a *fault*, under its own name.
+
+What was never asked for (deselected by ``-k``, left out by a tier) leaves no outcome in a run: such a cell is *absent*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from paceline.baselines import metrics
+from paceline.baselines.files import BaselineError
+from paceline.baselines.records import Case, Cause, Measured, Metric, NotMeasured, Outcome, Run
+from paceline.baselines.statistics import estimate, paired_speedup
+from paceline.reports.heatmap import REFERENCE
+from paceline.reports.quantities import count
+from paceline.reports.rows import Key, outcomes_by_key
+
+State = Literal["measured", "not applicable", "unsupported", "fault", "absent"]
+STATES: tuple[State, ...] = ("measured", "not applicable", "unsupported", "fault", "absent")
+"""Every state of a cell, in the order in which they are counted."""
+_MOST_NAMED = 12
+_SHAPES: tuple[Metric, ...] = (metrics.SIZE, metrics.DIFFERENCE)
+"""What a cell says beside its latency, where the runs have it."""
+
+
+class IncompleteMatrixError(BaselineError):
+    """Cells are in none of the runs. The message names them and the way out."""
+
+
+@dataclass(frozen=True)
+class Lack:
+    """A value that is not there: what of (``"latency"``), the state that this puts it in, the cause and the reason."""
+
+    what: str
+    state: State
+    cause: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class MatrixCell:
+    """One combination. ``value`` is the latency in ns, ``speedup`` that over eager with its interval in ``low`` and
+    ``high``, ``size_ratio`` the size over the unoptimized model's, ``difference`` the output's relative difference from
+    eager fp32; each is ``None`` where the runs do not have it. ``lacks`` says why a value is missing, latency first."""
+
+    case: Case
+    state: State
+    value: float | None = None
+    speedup: float | None = None
+    low: float | None = None
+    high: float | None = None
+    size_ratio: float | None = None
+    difference: float | None = None
+    lacks: tuple[Lack, ...] = ()
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether this is what all others of its model are held against."""
+        return self.case.optimization == REFERENCE
+
+
+@dataclass(frozen=True)
+class MatrixTable:
+    """The cells of one device and batch size (and one value of each further axis): a row an optimization, a column a
+    model."""
+
+    device: str
+    batch_size: int | None
+    parameters: tuple[tuple[str, str], ...]
+    models: tuple[str, ...]
+    optimizations: tuple[str, ...]
+    cells: tuple[tuple[MatrixCell, ...], ...]
+
+    @property
+    def every(self) -> tuple[MatrixCell, ...]:
+        """All cells, row after row."""
+        return tuple(cell for row in self.cells for cell in row)
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """All tables, and the runs they were put together from, earliest first."""
+
+    runs: tuple[Run, ...]
+    models: tuple[str, ...]
+    optimizations: tuple[str, ...]
+    tables: tuple[MatrixTable, ...]
+
+    @property
+    def every(self) -> tuple[MatrixCell, ...]:
+        """The cells of all tables."""
+        return tuple(cell for table in self.tables for cell in table.every)
+
+
+def state_of(cause: Cause) -> State:
+    """What a cause means for a cell."""
+    if cause is Cause.UNSUPPORTED:
+        return "not applicable"
+    return "fault" if cause.is_fault else "unsupported"
+
+
+def build_matrix(
+    runs: Sequence[Run], *, models: Iterable[str] = (), optimizations: Iterable[str] = (), partial: bool = False
+) -> Matrix:
+    """Put the cells of ``runs`` together; of two outcomes of one case and metric the one of the later run counts.
+
+    The axes are the names of every latency outcome, and of ``models`` and ``optimizations``, which must be there too.
+    Each model is expected under each optimization on each device, at each batch size that it was measured with there.
+    Raises :class:`IncompleteMatrixError` where such a cell is in no run, unless ``partial``; and where no run has a
+    latency at all.
+    """
+    ordered = tuple(sorted(runs, key=lambda run: run.started))
+    outcomes: dict[Key, Outcome] = {}
+    for run in ordered:
+        outcomes |= outcomes_by_key(run)
+    asked = [case for case, metric in outcomes if metric == metrics.LATENCY.name]
+    if not asked:
+        raise IncompleteMatrixError(
+            "no run has a latency, measured or not, so there is no cell: give the runs of the latency suite"
+        )
+    rows = tuple(dict.fromkeys([*(case.optimization for case in asked), *optimizations]))
+    rows = tuple(sorted(rows, key=lambda name: name != REFERENCE))
+    columns = tuple(dict.fromkeys([*(case.model for case in asked), *models]))
+    tables = tuple(
+        MatrixTable(*place, names, rows, tuple(tuple(_cell(_case(model, row, place), outcomes) for model in names)
+                                               for row in rows))
+        for place, names in _places(asked, columns)
+    )  # fmt: skip
+    matrix = Matrix(ordered, columns, rows, tables)
+    absent = [cell.case.id for cell in matrix.every if cell.state == "absent"]
+    if absent and not partial:
+        named = ", ".join(absent[:_MOST_NAMED]) + (
+            f" and {len(absent) - _MOST_NAMED} more" if len(absent) > _MOST_NAMED else ""
+        )
+        raise IncompleteMatrixError(
+            f"{count(len(absent), 'cell')} of {len(matrix.every)} in none of the runs: {named}; measure them, or say "
+            "--partial to have them shown as absent"
+        )
+    return matrix
+
+
+_Place = tuple[str, int | None, tuple[tuple[str, str], ...]]
+
+
+def _places(asked: Sequence[Case], columns: Sequence[str]) -> list[tuple[_Place, tuple[str, ...]]]:
+    """Each device, batch size and further axes, with the models expected there.
+
+    A model may have batch sizes of its own. One that is on a device with none at all is expected at the first there.
+    """
+    found: dict[_Place, set[str]] = {}
+    for case in asked:
+        found.setdefault((case.device, case.batch_size, case.parameters), set()).add(case.model)
+    firsts: dict[tuple[str, tuple[tuple[str, str], ...]], _Place] = {}
+    for place in found:
+        firsts.setdefault((place[0], place[2]), place)
+    for (device, parameters), first in firsts.items():
+        there = {name for place, names in found.items() if (place[0], place[2]) == (device, parameters)
+                 for name in names}  # fmt: skip
+        found[first] |= set(columns) - there
+    return [(place, tuple(name for name in columns if name in names)) for place, names in found.items()]
+
+
+def _case(model: str, optimization: str, place: _Place) -> Case:
+    device, batch_size, parameters = place
+    return Case(model, optimization, device, batch_size, parameters)
+
+
+def _cell(case: Case, outcomes: dict[Key, Outcome]) -> MatrixCell:
+    outcome = outcomes.get((case, metrics.LATENCY.name))
+    if outcome is None:
+        return MatrixCell(case, "absent")
+    size_ratio, difference = (
+        _value(case, metrics.COMPRESSION_RATE, outcomes),
+        _value(case, metrics.DIFFERENCE, outcomes),
+    )
+    beside = {"size_ratio": 1 / size_ratio if size_ratio else None, "difference": difference}
+    lacks = _lacks(case, outcome, outcomes)
+    if isinstance(outcome, NotMeasured):
+        return MatrixCell(case, state_of(outcome.cause), lacks=lacks, **beside)
+    speedup = paired_speedup(outcome.samples, outcome.reference_samples, outcome.metric.better)
+    return MatrixCell(
+        case,
+        "measured",
+        estimate(outcome.metric, outcome.samples),
+        speedup.ratio,
+        speedup.low,
+        speedup.high,
+        lacks=lacks,
+        **beside,
+    )
+
+
+def _value(case: Case, metric: Metric, outcomes: dict[Key, Outcome]) -> float | None:
+    outcome = outcomes.get((case, metric.name))
+    return estimate(outcome.metric, outcome.samples) if isinstance(outcome, Measured) else None
+
+
+def _lacks(case: Case, latency: Outcome, outcomes: dict[Key, Outcome]) -> tuple[Lack, ...]:
+    """Why values are missing: the latency; size and difference where that is for a reason of their own."""
+    found = []
+    said: set[tuple[Cause, str]] = set()
+    if isinstance(latency, NotMeasured):
+        found.append(_lack("latency", latency))
+        said.add((latency.cause, latency.reason))
+    for metric, name in zip(_SHAPES, ("size", "difference"), strict=True):
+        outcome = outcomes.get((case, metric.name))
+        if not isinstance(outcome, NotMeasured) or (outcome.cause, outcome.reason) in said:
+            continue
+        # the reference differs from nothing, and what cannot be timed need not be sized
+        expected = case.optimization == REFERENCE or isinstance(latency, NotMeasured)
+        if outcome.cause.is_fault or not expected:
+            found.append(_lack(name, outcome))
+    return tuple(found)
+
+
+def _lack(what: str, outcome: NotMeasured) -> Lack:
+    return Lack(what, state_of(outcome.cause), outcome.cause.value, outcome.reason)

@@ -1,0 +1,222 @@
+"""Known regressions in every output, and the entries that the outputs offer."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paceline.baselines import metrics
+from paceline.baselines.acknowledgements import Acknowledgement, Acknowledgements, parse_acknowledgements
+from paceline.baselines.acknowledging import acknowledge
+from paceline.baselines.baselinefile import dump_baseline
+from paceline.baselines.journal import Journal
+from paceline.baselines.records import Baseline, Case, Entry, Fingerprint, Measured, Metric, Run, Save
+from paceline.baselines.verdicts import Comparison, Judgement, Policy, Verdict
+from paceline.reports.__main__ import main
+from paceline.reports.acknowledged import DAYS, suggest_entries
+from paceline.reports.document import render_json
+from paceline.reports.html import render_html
+from paceline.reports.junit import render_junit
+from paceline.reports.markdown import prose, render_markdown
+from paceline.reports.page import Page, build_page
+from paceline.reports.terminal import render_terminal
+
+TODAY = date(2026, 3, 4)
+ONE, TWO, THREE = (Case("mlp", "bf16", "cpu", size) for size in (1, 2, 3))
+MACHINE = Fingerprint({"cpu_model": "Xeon"})
+REASON = "the head is <b>wider</b> on purpose"
+
+
+def entry(case: Case, *, until: date = TODAY, high: float = 0.09) -> Acknowledgement:
+    return Acknowledgement(case.id, "latency_ns", 0.03, high, "0123abc", REASON, "ada", until)
+
+
+def compared(case: Case, verdict: Verdict, ratio: float, metric: Metric = metrics.LATENCY) -> Comparison:
+    return Comparison(case, metric, 1e6, 1e6 * ratio, ratio, ratio - 0.01, ratio + 0.01, 0.02, verdict, "why")
+
+
+def make_run(*comparisons: Comparison, dirty: bool = False) -> Run:
+    outcomes = tuple(Measured(one.case, one.metric, (one.new or 0.0,)) for one in comparisons)
+    return Run("r1", MACHINE, "0f3c9d1ab2c4e6f8", dirty, "2026-03-04T11:55:00Z", {}, True, outcomes)
+
+
+def page_of(*comparisons: Comparison, entries: tuple[Acknowledgement, ...] = ()) -> Page:
+    from datetime import datetime, timezone
+
+    save = Save("0f3c9d1", False, "2026-03-01T00:00:00Z", "me", "first", ("r0",), {})
+    judgement = acknowledge(
+        Judgement(comparisons, Policy(), MACHINE, baseline="main", save=save),
+        Acknowledgements("benchmarks/acknowledged.toml", entries),
+        today=TODAY,
+    )
+    return build_page(judgement, make_run(*comparisons), now=datetime(2026, 3, 4, 12, tzinfo=timezone.utc))
+
+
+@pytest.fixture
+def passed() -> Page:
+    return page_of(
+        compared(ONE, Verdict.REGRESSED, 1.05),
+        compared(TWO, Verdict.SUSPECT, 1.05),
+        compared(THREE, Verdict.NO_CHANGE_SEEN, 1.0),
+        entries=(entry(ONE), entry(TWO)),
+    )
+
+
+@pytest.fixture
+def blocked() -> Page:
+    return page_of(
+        compared(ONE, Verdict.REGRESSED, 1.12),
+        compared(TWO, Verdict.REGRESSED, 1.05),
+        compared(THREE, Verdict.REGRESSED, 1.05),
+        entries=(entry(ONE), entry(TWO, until=TODAY - timedelta(days=1)), entry(THREE)),
+    )
+
+
+def test_the_heading_counts_what_is_acknowledged(passed: Page, blocked: Page) -> None:
+    assert passed.heading == "Passed: 3 cases compared; 1 slower, 1 suspected slower; 2 acknowledged"
+    assert blocked.heading == "Blocked: 2 of 3 cases slower; 1 acknowledged"
+    assert (passed.exit_code, blocked.exit_code) == (0, 10)
+    assert [(one.number, one.blocking, one.acknowledged) for one in blocked.counts] == [(3, 2, 1)]
+    assert [row.case for row in blocked.acknowledged] == [THREE]
+
+
+def test_the_verdict_stays_what_it_is_and_says_what_it_is_acknowledged_for(passed: Page, blocked: Page) -> None:
+    texts = {row.case: row.acknowledgement for row in blocked.rows}
+    assert [row.verdict for row in passed.acknowledged] == ["regressed", "suspect, slower"]
+    by = f"by ada: {REASON} (revision 0123abc"
+    assert texts[ONE] == f"acknowledged only from +3 % up to +9 %, until 2026-03-04 {by})"
+    assert texts[TWO] == f"no longer acknowledged: that expired on 2026-03-03; it was {by})"
+    assert texts[THREE] == f"acknowledged until 2026-03-04 {by}; allowed: +3 % to +9 %)"
+
+
+def test_every_output_shows_what_is_acknowledged(passed: Page) -> None:
+    lines = render_terminal(passed, width=200, colour=False, unicode=True)
+    assert lines[0] == passed.heading
+    assert "Acknowledged, so that it does not block (benchmarks/acknowledged.toml):" in lines
+    assert sum("acknowledged until 2026-03-04 by ada" in line for line in lines) == 2
+    assert (
+        "Measurements: ✗\u00a01 regressed (1 acknowledged), ?\u00a01 suspect (1 acknowledged), ○\u00a01 no"
+        in "".join(lines)
+    )
+    markdown = render_markdown(passed)
+    assert markdown.count(prose("acknowledged until 2026-03-04 by ada")) == 2
+    assert "1 regressed (1 acknowledged)" in markdown
+    assert markdown.count(f"<code>{ONE.id}</code>") == 1
+    html = render_html(passed)
+    assert f"<h1>{passed.heading}</h1>" in html
+    assert '<section id="acknowledged"' in html
+    assert html.count("acknowledged until 2026-03-04 by ada: the head is &lt;b&gt;wider") >= 2
+    assert "regressed (1 acknowledged)" in html
+    assert "What blocks" not in html
+
+
+def test_programs_are_told_too(blocked: Page) -> None:
+    document = json.loads(render_json(blocked))
+    assert document["acknowledged"] == 1
+    assert document["counts"]["regressed"] == {"number": 3, "blocking": 2, "acknowledged": 1}
+    states = {one["case"]["id"]: one["acknowledgement"]["state"] for one in document["comparisons"]}
+    assert states == {ONE.id: "outside", TWO.id: "expired", THREE.id: "holds"}
+    (holds,) = [one["acknowledgement"] for one in document["comparisons"] if one["case"]["id"] == THREE.id]
+    assert (holds["low"], holds["high"], holds["until"], holds["by"]) == (0.03, 0.09, "2026-03-04", "ada")
+    junit = ElementTree.fromstring(render_junit(blocked))  # noqa: S314 (our own)
+    assert junit.find("testsuite/properties/property[@name='acknowledged']").get("value") == "1"  # type: ignore[union-attr]
+    (known,) = [case for case in junit.iter("testcase") if case.get("name") == THREE.id]
+    assert known.find("failure") is None
+    told = known.find("properties/property[@name='acknowledgement']")
+    assert told is not None
+    assert "acknowledged until 2026-03-04" in str(told.get("value"))
+    assert junit.get("failures") == "2"
+
+
+def test_without_an_entry_nothing_speaks_of_it() -> None:
+    page = page_of(compared(ONE, Verdict.NO_CHANGE_SEEN, 1.0))
+    for text in (render_html(page), render_markdown(page), "".join(render_terminal(page, width=80, colour=False,
+                                                                                 unicode=True))):  # fmt: skip
+        assert "cknowledge" not in text
+
+
+# -- the entries that are offered --------------------------------------------------------------------------------------
+
+
+def filled(text: str) -> str:
+    return text.replace('reason = ""', 'reason = "known"').replace('by = ""', 'by = "ada"')
+
+
+def test_an_entry_is_offered_for_each_blocking_row_that_has_none(blocked: Page) -> None:
+    assert blocked.entries == ()
+    page = page_of(compared(ONE, Verdict.REGRESSED, 1.05), compared(TWO, Verdict.GONE, 1.0), entries=(entry(TWO),))
+    (offered,) = page.entries
+    (read,) = parse_acknowledgements(filled(offered), "here").entries
+    assert (read.case, read.low, read.high, read.revision) == (ONE.id, 0.0, 0.06, "0f3c9d1ab2c4")
+    assert read.until == TODAY + timedelta(days=DAYS)
+    lines = render_terminal(page, width=60, colour=False, unicode=True)
+    assert "\n".join(f"  {line}" for line in offered.splitlines()) in "\n".join(lines)
+    assert f"```toml\n{offered.rstrip()}\n```" in render_markdown(page)
+    assert f"case = &#34;{ONE.id}&#34;" in render_html(page)
+    assert json.loads(render_json(page))["commands"]["acknowledge"] == offered
+
+
+def test_of_a_changed_tree_nobody_knows_the_revision() -> None:
+    one = compared(ONE, Verdict.REGRESSED, 1.05)
+    (offered,) = suggest_entries([one], make_run(one, dirty=True), TODAY)
+    assert 'revision = ""' in offered
+
+
+@given(st.floats(1e-7, 20), st.floats(0, 0.5), st.sampled_from([metrics.LATENCY, metrics.THROUGHPUT, metrics.SIZE]))
+def test_what_is_offered_lets_it_pass(change: float, half: float, metric: Metric) -> None:
+    ratio = 1 / (1 + change) if metric.better == "higher" else 1 + change
+    sampled = metric.rule == "sampled"
+    ends = {"low": ratio * (1 - half), "high": ratio * (1 + half)} if sampled else {"low": None, "high": None}
+    one = replace(compared(ONE, Verdict.REGRESSED, ratio, metric), **ends)  # type: ignore[arg-type]
+    (offered,) = suggest_entries([one], make_run(one), TODAY)
+    found = parse_acknowledgements(filled(offered), "here")
+    judgement = acknowledge(Judgement((one,), Policy(), MACHINE, baseline="main"), found, today=TODAY)
+    assert judgement.comparisons[0].is_acknowledged
+
+
+# -- the command line --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A baseline called main of one size, and a run that is 10 % larger."""
+    monkeypatch.chdir(tmp_path)
+    save = Save("0f3c9d1", False, "2026-03-01T00:00:00Z", "me", "first", ("r0",), {})
+    baseline = Baseline("main", MACHINE, (save,), (Entry(ONE, metrics.SIZE, (1000.0,), 0),))
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "main.json").write_text(dump_baseline(baseline), "utf-8")
+    (tmp_path / "pyproject.toml").write_text('[tool.paceline]\nbaselines = "base"\n', "utf-8")
+    journal = Journal.start(tmp_path / "runs", replace(make_run(), complete=False))
+    journal.append(Measured(ONE, metrics.SIZE, (1100.0,)))
+    return journal.finish(True, {}, ())
+
+
+@pytest.mark.parametrize("where", ["beside", "setting", "option"])
+def test_compare_takes_known_regressions_into_account(
+    stored: Path, where: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", "main", str(stored)]) == 10
+    offered = capsys.readouterr().out.partition("saying who and why:\n")[2]
+    file = Path("base/acknowledged.toml" if where == "beside" else "known.toml")
+    file.write_text(filled(offered), "utf-8")
+    if where == "setting":
+        with Path("pyproject.toml").open("a") as project:
+            project.write('acknowledged = "known.toml"\n')
+    option = ["--acknowledged=known.toml"] if where == "option" else []
+    assert main(["compare", "main", str(stored), *option]) == 0
+    assert "; 1 acknowledged" in capsys.readouterr().out
+
+
+def test_compare_refuses_a_file_that_is_not_there_or_broken(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "main", str(stored), "--acknowledged", "none.toml"]) == 4
+    assert "none.toml: there is no such file" in capsys.readouterr().err
+    Path("base/acknowledged.toml").write_text("[[acknowledged]]\ncsae = 1\n", "utf-8")
+    assert main(["compare", "main", str(stored)]) == 4
+    assert "did you mean 'case'?" in capsys.readouterr().err
