@@ -6,31 +6,46 @@ import fcntl
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from paceline.baselines import codec, progress_codec
 from paceline.baselines.files import FormatError, StoreError, failed, sync_folder
 from paceline.baselines.parsing import Fields, parse_json
 from paceline.baselines.progress import Finished, Result
-from paceline.baselines.records import Note, Outcome, Run
+from paceline.baselines.records import Case, Note, Outcome, Run
 
 SUFFIX = ".jsonl"
 PART_SUFFIX = ".jsonl.part"
+
+_Key = tuple[Case, str]
+
+
+class _State(NamedTuple):
+    """What of a journal counts: the bytes that are whole lines, the outcomes in them, and how many of these belong to
+    tests that have finished."""
+
+    length: int
+    outcomes: int
+    claimed: int
 
 
 class Journal:
     """A run file being written. Every line is on the disk before the call that wrote it returns.
 
+    An interrupt may come between any two instructions. What counts is one value that is replaced as a whole, after the
+    line is on the disk; what lies behind it in the file is overwritten by the next line.
+
     The writer holds a lock on the file for as long as it lives, so that :func:`recover` can tell a running writer from
     a dead one, whatever became of its process id. (A child that was forked, not spawned, keeps the lock too.)
     """
 
-    def __init__(self, descriptor: int, path: Path, run_id: str, length: int) -> None:
+    def __init__(self, descriptor: int, path: Path, run_id: str) -> None:
         self._descriptor = descriptor
         self._path = path
         self._run_id = run_id
-        self._length = length
-        self._seen: set[tuple[object, str]] = set()
-        self._claimed = 0  # outcomes of tests that have finished
+        self._state = _State(0, 0, 0)
+        self._keys: list[_Key] = []
+        self._places: dict[_Key, int] = {}
         self._is_open = True
 
     @classmethod
@@ -66,7 +81,7 @@ class Journal:
             raise StoreError(f"cannot start {path}: a run of this id is there already; use a new run id") from error
         except OSError as error:
             raise failed("start", path, error) from error
-        journal = cls(descriptor, path, header.id, 0)
+        journal = cls(descriptor, path, header.id)
         try:
             journal._write(line)
             sync_folder(directory)
@@ -92,8 +107,7 @@ class Journal:
         StoreError
             The disk refuses. The file still ends with the last good line.
         """
-        self._write(self._line(outcome))
-        self._seen.add((outcome.case, outcome.metric.name))
+        self._write(self._line(outcome), [outcome])
 
     def finish_test(self, test: str, result: Result, reason: str = "") -> Finished | None:
         """Say that a test has ended and that the outcomes since the test before are all of its own; ``None``, and no
@@ -104,12 +118,11 @@ class Journal:
         FormatError, StoreError
             As :meth:`append`.
         """
-        outcomes = len(self._seen) - self._claimed
+        outcomes = self._state.outcomes - self._state.claimed
         if not outcomes:
             return None
         finished = Finished(codec.storable(test), result, outcomes, codec.storable(reason))
-        self._write(codec.line_of(progress_codec.finished_to_json(finished)))
-        self._claimed = len(self._seen)
+        self._write(codec.line_of(progress_codec.finished_to_json(finished)), claims=True)
         return finished
 
     def take_over(self, tests: Sequence[tuple[Finished, Sequence[Outcome]]]) -> None:
@@ -124,13 +137,11 @@ class Journal:
         for finished, outcomes in tests:
             lines += [self._line(outcome) for outcome in outcomes]
             lines.append(codec.line_of(progress_codec.finished_to_json(finished)))
-        self._write(b"".join(lines))
-        self._seen |= {(outcome.case, outcome.metric.name) for _, outcomes in tests for outcome in outcomes}
-        self._claimed = len(self._seen)
+        self._write(b"".join(lines), [outcome for _, outcomes in tests for outcome in outcomes], claims=True)
 
     def _line(self, outcome: Outcome) -> bytes:
         name = f"{outcome.case} {outcome.metric.name}"[:200]
-        if (outcome.case, outcome.metric.name) in self._seen:
+        if self._holds((outcome.case, outcome.metric.name)):
             raise FormatError(
                 f"{name} was measured twice in one run: tell the two apart by a parameter of the case, or measure once"
             )
@@ -149,16 +160,20 @@ class Journal:
         FormatError, StoreError
             As :meth:`append`; the journal stays open.
         """
-        line = codec.line_of(codec.footer_to_json(len(self._seen), complete, profile_s, notes))
-        codec.footer_from_json(Fields(parse_json(line)), len(self._seen))
+        line = codec.line_of(codec.footer_to_json(self._state.outcomes, complete, profile_s, notes))
+        codec.footer_from_json(Fields(parse_json(line)), self._state.outcomes)
         final = self._path.with_name(f"{self._run_id}{SUFFIX}")
-        if final.exists():
+        # An interrupt may have come just after the file got its name.
+        is_named = _is_at(self._descriptor, final)
+        if final.exists() and not is_named:
             raise StoreError(f"cannot finish {self._path}: {final} is there already; move it away")
-        self._write(line)
+        # Not counted before the file has its name: until then finishing can be tried again.
+        self._put(line)
         try:
-            self._path.rename(final)
+            if not is_named:
+                self._path.rename(final)
         except OSError as error:
-            self._shorten(self._length - len(line))  # so that finishing can be tried again
+            os.ftruncate(self._descriptor, self._state.length)
             raise failed("finish", self._path, error) from error
         self._path = final
         self.close()
@@ -174,22 +189,38 @@ class Journal:
             self._is_open = False
             os.close(self._descriptor)
 
-    def _write(self, line: bytes) -> None:
+    def _write(self, line: bytes, outcomes: Sequence[Outcome] = (), *, claims: bool = False) -> None:
+        """Put a line there and count it, with the outcomes it holds; all are a finished test's where it ``claims``."""
+        self._put(line)
+        before = self._state
+        del self._keys[before.outcomes :]
+        for outcome in outcomes:
+            key = (outcome.case, outcome.metric.name)
+            self._places[key] = len(self._keys)
+            self._keys.append(key)
+        count = len(self._keys)
+        self._state = _State(before.length + len(line), count, count if claims else before.claimed)
+
+    def _put(self, line: bytes) -> None:
+        """Have the file end with a line, on the disk, after everything that counts."""
         if not self._is_open:
             raise ValueError(f"the journal {self._path} is closed")
+        length = self._state.length
         try:
+            os.ftruncate(self._descriptor, length)
             written = 0
             while written < len(line):
-                written += os.pwrite(self._descriptor, line[written:], self._length + written)
+                written += os.pwrite(self._descriptor, line[written:], length + written)
             os.fsync(self._descriptor)
         except OSError as error:
-            self._shorten(self._length)  # half a line in the middle of a file would make all of it unreadable
+            # Half a line in the middle of a file would make all of it unreadable.
+            os.ftruncate(self._descriptor, length)
             raise failed("write", self._path, error) from error
-        self._length += len(line)
 
-    def _shorten(self, length: int) -> None:
-        os.ftruncate(self._descriptor, length)
-        self._length = length
+    def _holds(self, key: _Key) -> bool:
+        """Whether an outcome of this case and metric counts; one that an interrupt left behind does not."""
+        place = self._places.get(key, self._state.outcomes)
+        return place < self._state.outcomes and self._keys[place] == key
 
 
 def _create_locked(path: Path) -> int:

@@ -197,7 +197,7 @@ def _jit_freeze(model: Call, inputs: Inputs) -> Prepared:
     examples: dict[str, Any] = {"example_kwarg_inputs": kwargs} if kwargs else {"example_inputs": args}
     with _without_deprecations(), torch.no_grad():
         try:
-            frozen = torch.jit.freeze(_traced(model, examples))  # type: ignore[no-untyped-call]
+            frozen = torch.jit.freeze(_traced(model, examples))
         except Exception as error:  # tracing runs the model's own code, which may raise anything
             raise UnsupportedError(f"TorchScript cannot trace the model ({in_words(error)})") from error
     with torch.inference_mode():

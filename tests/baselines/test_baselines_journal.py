@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -204,3 +206,64 @@ def test_run_ids_sort_by_time_and_differ() -> None:
     assert first < new_run_id(now + timedelta(seconds=1))
     with pytest.raises(ValueError, match="zone"):
         new_run_id(datetime(2025, 11, 22))
+
+
+class InterruptAt:
+    """Raises KeyboardInterrupt at the n-th line that the journal's own code runs, as Ctrl-C may."""
+
+    def __init__(self, place: int) -> None:
+        self.left = place
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> InterruptAt | None:
+        if not frame.f_code.co_filename.endswith("journal.py") or "test_" in frame.f_code.co_filename:
+            return None
+        if event == "line":
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        return self
+
+
+def interrupted(place: int, call: Callable[[], object]) -> bool:
+    """Run it, interrupted at that line; whether there was such a line."""
+    tracer = sys.gettrace()
+    sys.settrace(InterruptAt(place))
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(tracer)
+    return False
+
+
+def test_ctrl_c_at_any_line_leaves_a_file_that_can_be_read_and_goes_on(tmp_path: Path) -> None:
+    longer = dataclasses.replace(measured(2), samples=tuple(float(number) for number in range(1, 60)))
+    place, was_interrupted = 0, True
+    while was_interrupted:
+        place += 1
+        journal = Journal.start(tmp_path, dataclasses.replace(HEADER, id=f"r{place}"))
+        journal.append(measured(1))
+        was_interrupted = interrupted(place, lambda journal=journal: journal.append(longer))
+        journal.append(measured(3))
+        journal.finish_test("test_x", "passed")
+        found = read_run(journal.finish(False, {}, ()))
+        sizes = [outcome.case.batch_size for outcome in found.outcomes]
+        assert sizes in ([1, 3], [1, 2, 3])
+    assert place > 10
+    assert sizes == [1, 2, 3]
+
+
+def test_ctrl_c_at_any_line_of_finishing_can_be_finished_again(tmp_path: Path) -> None:
+    place, was_interrupted = 0, True
+    while was_interrupted:
+        place += 1
+        journal = Journal.start(tmp_path, dataclasses.replace(HEADER, id=f"r{place}"))
+        journal.append(measured(1))
+        was_interrupted = interrupted(place, lambda journal=journal: journal.finish(True, {}, ()))
+        final = tmp_path / f"r{place}.jsonl"
+        if was_interrupted and journal.path != final:
+            journal.finish(False, {}, ())
+        journal.close()
+        assert read_run(final).outcomes == (measured(1),)
+    assert place > 10

@@ -30,7 +30,7 @@ from paceline.fixtures.settings import load_settings
 
 SUBJECT = Path(__file__).parent / "subject"
 EXTRA_VARIABLE = "REPORT_CARD_EXTRA_PERCENT"
-ARGS = ("test_workloads.py", "-p", "no:cacheprovider", "-q")
+ARGS = ("latencies.py", "-p", "no:cacheprovider", "-q")
 
 
 @contextlib.contextmanager

@@ -1,0 +1,97 @@
+"""What differs between the sides of an A/B, in every output; a commit's subject is hostile."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timezone
+
+import pytest
+
+from paceline.baselines.changes import Commit, FileChange, SideChanges
+from paceline.baselines.metrics import LATENCY
+from paceline.baselines.records import Case, Difference, Fingerprint, Level, Measured, Note, Run
+from paceline.baselines.verdicts import Comparison, Judgement, Policy, Verdict
+from paceline.reports.document import render_json
+from paceline.reports.html import render_html
+from paceline.reports.markdown import render_markdown
+from paceline.reports.page import Page, build_page
+from paceline.reports.sides import sides_line
+from paceline.reports.terminal import render_terminal
+
+HOSTILE = "<img src=x onerror=alert(1)> \x1b[31mred\u202e"
+CHANGES = SideChanges(
+    base_revision="a" * 40,
+    new_revision="b" * 40,
+    commits=(Commit("bbbbbbb", HOSTILE), Commit("ccccccc", "plain")),
+    more_commits=3,
+    base_only_commits=1,
+    files=(FileChange(f"{HOSTILE}.py", 10, 2, is_uncommitted=True), FileChange("blob", None, None, False)),
+    more_files=5,
+    uncommitted_files=1,
+    added=13,
+    removed=2,
+    software=(Difference("torch", "2.1", "2.2", in_key=False), Difference("scipy", None, "1.9", in_key=False)),
+)
+CASE = Case("net", "eager", "cpu", 1)
+
+
+def page(changes: SideChanges | None, notes: tuple[Note, ...] = ()) -> Page:
+    last = Note(Level.WARNING, "foreign_load", "the last epoch's")
+    run = Run(
+        "r",
+        Fingerprint({}),
+        "b" * 40,
+        True,
+        "2026-01-01T00:00:00Z",
+        {},
+        True,
+        (Measured(CASE, LATENCY, (1.0, 2.0), notes=(last,)),),
+    )
+    compared = Comparison(CASE, LATENCY, 1.0, 1.5, 1.5, None, None, None, Verdict.INCONCLUSIVE, "", notes=notes)
+    judgement = Judgement((compared,), Policy(), run.fingerprint, baseline="main", changes=changes)
+    return build_page(judgement, run, now=datetime(2026, 1, 2, tzinfo=timezone.utc))
+
+
+def test_the_line_counts_everything() -> None:
+    assert sides_line(CHANGES) == (
+        "Between the sides: 5 commits, 7 files (+13 \u22122), 1 with uncommitted changes, "
+        "1 commit that only the base has; software: torch 2.1 \u2192 2.2, scipy absent \u2192 1.9"
+    )
+    assert sides_line(SideChanges("a", "a")) == "Between the sides: 0 commits, no file; the same software"
+
+
+def test_html_shows_it_as_text() -> None:
+    html = render_html(page(CHANGES))
+    assert "<img src=x" not in html
+    assert "&lt;img src=x onerror=alert(1)&gt; \\x1b[31mred\\u202e" in html
+    assert not set(html) & {"\x1b", "\u202e"}
+    assert 'id="sides"' in html
+    assert 'href="#sides"' in html
+    for text in ("and 3 older commits", "1 commit of the base is not", "torch", "not in full", "not text"):
+        assert text in html
+    assert 'id="sides"' not in render_html(page(None))
+
+
+def test_the_terminal_and_markdown_get_one_line() -> None:
+    lines = render_terminal(page(CHANGES), width=300, colour=False, unicode=True)
+    assert [line.strip() for line in lines if "Between the sides" in line] == [sides_line(CHANGES)]
+    assert "Between the sides" in render_markdown(page(CHANGES))
+    assert "Between the sides" not in "".join(render_terminal(page(None), width=300, colour=False, unicode=True))
+
+
+def test_json_has_all_of_it_as_it_was_recorded() -> None:
+    found = json.loads(render_json(page(CHANGES)))["changes"]
+    assert found["commits"][0] == {"revision": "bbbbbbb", "subject": HOSTILE}
+    assert found["files"][1] == {"path": "blob", "added": None, "removed": None, "uncommitted": False}
+    assert (found["more_commits"], found["more_files"], found["base_only_commits"]) == (3, 5, 1)
+    assert found["software"][1] == {"field": "scipy", "base": None, "new": "1.9"}
+    assert json.loads(render_json(page(None)))["changes"] is None
+
+
+@pytest.mark.parametrize("code", ["foreign_load", "two_levels"])
+def test_what_all_epochs_say_replaces_what_the_last_one_says(code: str) -> None:
+    counted = Note(Level.WARNING, code, "in 3 of 16 epochs")
+    (detail,) = page(replace(CHANGES), notes=(counted,)).details
+    assert ("the last epoch's" in [note.sentence for note in detail.notes]) == (code != "foreign_load")
+    assert counted in detail.notes
