@@ -16,7 +16,7 @@ bench: $(INSTALLED)
 	$(BIN)/python -m pytest suites/
 
 test: $(INSTALLED) lint types
-	$(BIN)/python -m pytest tests/
+	$(BIN)/python -m pytest tests/ -n auto --dist loadfile
 
 # What starts dozens of processes: A/B runs that convict.
 test-slow: $(INSTALLED)
@@ -28,11 +28,13 @@ test-faults: $(INSTALLED) $(NEIGHBOURS)/.installed
 	PYTHONPATH=$(NEIGHBOURS) $(BIN)/python tests/faults/fuzz_readers.py -max_total_time=$(FUZZ_S) -seed=1 \
 		-verbosity=0 -print_final_stats=1
 
-# Needs a quiet machine. Cut it at any time: it goes on where it was.
+# Needs a quiet machine, for three times MINUTES and what the default tier takes twice. Cut it at any time: what was
+# recorded stays, and the next one adds to it.
 report-card: $(INSTALLED) $(PEERS)/.installed
 	$(BIN)/python tests/report_card record --minutes $(MINUTES)
 	$(BIN)/python tests/report_card record --minutes $(MINUTES) --neighbours 2 --extra-percent 0,10
 	$(BIN)/python tests/report_card runs --minutes $(MINUTES)
+	$(BIN)/python tests/report_card cost
 	$(BIN)/python tests/report_card write
 
 lint: $(INSTALLED)

@@ -19,6 +19,7 @@ from paceline.baselines.analysis import analyse_comparisons
 from paceline.baselines.noise import Prior, Screen, fit_prior, geometric_mean, moderated, screen
 from paceline.baselines.promotion import within_tolerance
 from paceline.baselines.records import Baseline, Case, Difference, Entry, Metric, NotMeasured, Outcome, Run
+from paceline.baselines.selection import asks_for_all_of
 from paceline.baselines.statistics import estimate
 from paceline.baselines.verdicts import Comparison, Judgement, Policy, Verdict
 
@@ -44,9 +45,9 @@ def compare(base: Baseline | None, run: Run, policy: Policy) -> Judgement:
 
     Every measured outcome of a judged metric, every unmeasured one, and every entry of the baseline that the run was
     asked for gives one comparison; worst first, suspects for the worse before those for the better. An entry that the
-    run lacks is gone where the run is complete and was asked for the same as the entry's save; not measured where the
-    run was cut, or where another metric of its case could not be measured; else it is counted as not selected. Where
-    ``base`` is of another kind of machine, everything measured is refused.
+    run lacks is gone where the run is complete and was asked for all that the entry's save was asked for; not measured
+    where the run was cut, or where another metric of its case could not be measured; else it is counted as not
+    selected. Where ``base`` is of another kind of machine, everything measured is refused.
     """
     differences = base.fingerprint.differences(run.fingerprint) if base else ()
     key_differences = tuple(one for one in differences if one.in_key)
@@ -57,9 +58,9 @@ def compare(base: Baseline | None, run: Run, policy: Policy) -> Judgement:
     if base and not key_differences:
         unmeasured = {one.case: one for one in run.outcomes if isinstance(one, NotMeasured)}
         present = {(outcome.case, outcome.metric.name) for outcome in run.outcomes}
+        asked = _asked(run, base)
         for key in entries.keys() - present:
-            is_selected = dict(base.saves[entries[key].save].selection) == dict(run.selection)
-            if not is_selected and key[0] not in unmeasured:
+            if entries[key].save not in asked and key[0] not in unmeasured:
                 not_selected += 1
                 continue
             comparisons.append(_absent(entries[key], run, base, unmeasured.get(key[0])))
@@ -74,6 +75,18 @@ def compare(base: Baseline | None, run: Run, policy: Policy) -> Judgement:
         not_selected=not_selected,
         notes=analyse_comparisons(comparisons, policy),
     )
+
+
+def _asked(run: Run, base: Baseline) -> frozenset[int]:
+    """The saves of the baseline, by index, whose every case the run was asked for.
+
+    A run that left out tests otherwise than by what its selection names (``--lf``, a plugin that shards) left out as
+    many as one of the saves, or was not asked for the same.
+    """
+    left_out = {save.selection.get("deselected") for save in base.saves}
+    if run.selection.get("deselected") not in {None, *left_out}:
+        return frozenset()
+    return frozenset(index for index, save in enumerate(base.saves) if asks_for_all_of(run.selection, save.selection))
 
 
 @dataclass(frozen=True)
@@ -116,7 +129,7 @@ def severity(comparison: Comparison) -> tuple[Any, ...]:
 
 def _judge(outcome: Outcome, context: _Context) -> Comparison:
     entry = context.entries.get((outcome.case, outcome.metric.name))
-    undecided = _start(outcome.case, outcome.metric, entry)
+    undecided = _start(outcome.case, outcome.metric, entry, context.base)
     if isinstance(outcome, NotMeasured):
         reason = f"{outcome.cause.value}: {outcome.reason}" if outcome.reason else outcome.cause.value
         return dataclasses.replace(undecided, verdict=Verdict.NOT_MEASURED, reason=reason)
@@ -140,9 +153,14 @@ def _judge(outcome: Outcome, context: _Context) -> Comparison:
     return _judge_sampled(undecided, entry, new, context)
 
 
-def _start(case: Case, metric: Metric, entry: Entry | None) -> Comparison:
-    base, estimates = (None, ()) if entry is None else (_center(entry), entry.estimates)
-    return Comparison(case, metric, base, None, None, None, None, None, Verdict.INCONCLUSIVE, "", estimates)
+def _start(case: Case, metric: Metric, entry: Entry | None, base: Baseline | None) -> Comparison:
+    """Everything that the baseline alone says."""
+    undecided = Comparison(case, metric, None, None, None, None, None, None, Verdict.INCONCLUSIVE, "")
+    if entry is None or base is None:
+        return undecided
+    return dataclasses.replace(
+        undecided, base=_center(entry), base_estimates=entry.estimates, save=base.saves[entry.save]
+    )
 
 
 def _center(entry: Entry) -> float:
@@ -232,7 +250,7 @@ def _screen_reason(found: Screen, band: float, policy: Policy) -> str:
 
 
 def _absent(entry: Entry, run: Run, base: Baseline, unmeasured: NotMeasured | None) -> Comparison:
-    undecided = _start(entry.case, entry.metric, entry)
+    undecided = _start(entry.case, entry.metric, entry, base)
     if unmeasured is not None:
         reason = f"{unmeasured.cause.value} (with {unmeasured.metric.name}): {unmeasured.reason}"
         return dataclasses.replace(undecided, verdict=Verdict.NOT_MEASURED, reason=reason)
@@ -240,7 +258,7 @@ def _absent(entry: Entry, run: Run, base: Baseline, unmeasured: NotMeasured | No
         reason = "the run was cut before it came to this"
         return dataclasses.replace(undecided, verdict=Verdict.NOT_MEASURED, reason=reason)
     reason = (
-        "the baseline has it, and a run that was asked for the same has not; where that is meant, "
+        "the baseline has it, and a run that was asked for it has not; where that is meant, "
         f"delete its line from the baseline {base.name}"
     )
     return dataclasses.replace(undecided, verdict=Verdict.GONE, reason=reason)

@@ -1,7 +1,7 @@
 """An A/B as comparisons: what its epochs say of every case and metric, by the stage that they reached.
 
-The screen's few epochs raise suspicion; fresh epochs of the suspects convict. What does not scatter is judged for good
-at once, as against a stored baseline.
+The screen's few epochs raise suspicion, a second look at the suspects leaves it or takes it back, and fresh epochs
+convict. What does not scatter is judged for good at once, as against a stored baseline.
 """
 
 from __future__ import annotations
@@ -26,10 +26,17 @@ from paceline.baselines.decision import (
     would_have_found,
 )
 from paceline.baselines.noise import Prior, fit_prior, moderated
-from paceline.baselines.paired import NoRatioError, effect_of, hodges_lehmann, turn_estimates, walsh_interval
+from paceline.baselines.paired import (
+    NoRatioError,
+    effect_of,
+    epochs_to_detect,
+    hodges_lehmann,
+    turn_estimates,
+    walsh_interval,
+)
 from paceline.baselines.promotion import within_tolerance
 from paceline.baselines.records import Epoch, Level, Metric, Note
-from paceline.baselines.rule import Rule, epochs_needed, is_suspect
+from paceline.baselines.rule import Rule, epochs_needed, is_suspect, stays_suspect
 from paceline.baselines.verdicts import Comparison, Policy, Stage, Verdict
 
 __all__ = [
@@ -42,7 +49,10 @@ __all__ = [
     "epochs_needed",
     "holm",
     "is_suspect",
+    "second_look",
+    "stays_suspect",
     "suspects",
+    "unsettled",
 ]
 
 
@@ -67,11 +77,11 @@ class _Series:
 
 
 def suspects(screen: Sequence[Epoch], rule: Rule, policy: Policy) -> tuple[Key, ...]:
-    """The sampled cases and metrics that a screen makes suspect, in the order of their first epoch: what to confirm.
+    """The sampled cases and metrics that a screen leaves suspect, in the order of their first epoch: what to confirm.
 
-    As :func:`is_suspect`, with the threshold of the case's own band, and never for a move that is smaller than the
-    metric's resolution. Where an estimate gives no ratio nothing can be confirmed, and it is no suspect.
-    Raises what :func:`compare_epochs` raises.
+    As :func:`stays_suspect` where the second look is complete, else as :func:`is_suspect`, with the threshold of the
+    case's own band, and never for a move that is smaller than the metric's resolution. Where an estimate gives no ratio
+    nothing can be confirmed, and it is no suspect. Raises what :func:`compare_epochs` raises.
     """
     return tuple(
         key
@@ -80,9 +90,43 @@ def suspects(screen: Sequence[Epoch], rule: Rule, policy: Policy) -> tuple[Key, 
     )
 
 
+def second_look(screen: Sequence[Epoch], rule: Rule, policy: Policy) -> tuple[Key, ...]:
+    """What the first epochs of a screen do not settle, in the order of their first epoch: suspects, and cases that seem
+    to scatter so much that a change of the promised size could be missed.
+
+    Raises what :func:`compare_epochs` raises.
+    """
+    series = _series(screen)
+    suspected = set(suspects(screen, rule, policy))
+    noise = _ScreenNoise.of(list(series.values()), len(suspected), rule)
+    return tuple(
+        key
+        for key, one in series.items()
+        if key in suspected or (one.effects and noise.is_too_restless(one, rule.with_band(_band(one, policy))))
+    )
+
+
+def unsettled(screen: Sequence[Epoch]) -> frozenset[Key]:
+    """The cases and metrics of which further epochs of a screen can tell more: what is sampled, and what is exact and
+    differs between the sides (whether it really does not scatter). Raises what :func:`compare_epochs` raises."""
+    return frozenset(key for key, one in _series(screen).items() if one.metric.rule == "sampled" or _has_moved(one))
+
+
+def _has_moved(series: _Series) -> bool:
+    return not within_tolerance(series.metric, statistics.median(series.base), statistics.median(series.new))
+
+
 def _is_suspect(series: _Series, rule: Rule) -> bool:
     moved = [abs(new - base) for base, new in zip(series.base, series.new, strict=True)]
-    return statistics.median(moved) >= series.metric.resolution and is_suspect(series.effects, rule)
+    if statistics.median(moved) < series.metric.resolution:
+        return False
+    judge = stays_suspect if _was_looked_at_twice(series, rule) else is_suspect
+    return judge(series.effects, rule)
+
+
+def _was_looked_at_twice(series: _Series, rule: Rule) -> bool:
+    """Whether the second look is complete."""
+    return series.epochs[-1].number >= rule.screen_epochs + rule.second_look_epochs
 
 
 def compare_epochs(
@@ -97,9 +141,11 @@ def compare_epochs(
 
     A sampled metric is judged by its epochs of the ``confirmation`` where there are any (they must be fresh: none of
     the screen's), and every case and metric that has some counts as a suspect: leave out what is none. Else by those
-    of the ``screen``: no change seen, or inconclusive where it is suspect and was not confirmed. Exact metrics are
-    judged by all epochs together, without statistics; shown ones are left out. ``policy`` gives the bands, ``rule``
-    everything else. ``notes`` are added to those found here.
+    of the ``screen``, whose epochs are numbered from 1 over both of its looks: unchanged, no change seen, or
+    inconclusive where epochs of the first look are lacking, where it is suspect and was not confirmed, and where a
+    change of the promised size could have been missed. Exact metrics are judged by all epochs together, without
+    statistics; shown ones are left out. ``policy`` gives the bands, ``rule`` everything else. ``notes`` are added to
+    those found here.
 
     Raises
     ------
@@ -131,8 +177,8 @@ def compare_epochs(
         elif key in decisions:
             comparisons.append(_confirmed(started, decisions[key], settings[key]))
         else:
-            is_open = _is_suspect(series, rule.with_band(band_of(key[0], policy)))
-            comparisons.append(_screened(started, noise, settings[key], is_open=is_open))
+            is_suspected = _is_suspect(series, rule.with_band(band_of(key[0], policy)))
+            comparisons.append(_screened(started, series, noise, settings[key], is_suspected=is_suspected))
     return tuple(sorted(comparisons, key=severity))
 
 
@@ -233,36 +279,66 @@ class _ScreenNoise:
             rule.alpha / suspects,
         )
 
-    def sigma(self, metric: str, effects: Sequence[float]) -> float | None:
+    def sigma(self, series: _Series) -> float | None:
         """σ_e of a case, ``None`` where one epoch is all there is."""
-        if len(effects) < 2:
+        if len(series.effects) < 2:
             return None
-        return moderated([math.exp(effect) for effect in effects], self.priors[metric]).deviation
+        return moderated([math.exp(effect) for effect in series.effects], self.priors[series.metric.name]).deviation
+
+    def detectable(self, series: _Series, rule: Rule) -> float | None:
+        """The smallest change for the worse that both looks and the confirmation would have found together."""
+        sigma = self.sigma(series)
+        return None if sigma is None else detectable_for_the_worse(sigma, self.epochs, self.level, rule, screened=True)
+
+    def is_too_restless(self, series: _Series, rule: Rule) -> bool:
+        """Whether a change of the promised size could be missed."""
+        found = self.detectable(series, rule)
+        return found is not None and found > math.log1p(rule.promise)
+
+    def epochs_for_the_promise(self, series: _Series, rule: Rule) -> int:
+        """About how many epochs of a confirmation would find what is promised."""
+        return max(
+            self.epochs,
+            epochs_to_detect(
+                math.log1p(rule.promise),
+                self.sigma(series) or 0.0,
+                level=self.level,
+                null=math.log1p(rule.null),
+                min_effect=math.log1p(rule.min_effect),
+                power=rule.power,
+            ),
+        )
 
 
-def _screened(started: Comparison, noise: _ScreenNoise, rule: Rule, *, is_open: bool) -> Comparison:
-    """What the screen alone can say; ``is_open`` where it says that there should have been a confirmation."""
-    effects, is_rate = started.epochs, started.metric.better == "higher"
-    sigma = noise.sigma(started.metric.name, effects)
-    found = None if sigma is None else detectable_for_the_worse(sigma, noise.epochs, noise.level, rule, screened=True)
+def _screened(
+    started: Comparison, series: _Series, noise: _ScreenNoise, rule: Rule, *, is_suspected: bool
+) -> Comparison:
+    """What the screen alone can say; ``is_suspected`` where it says that there should have been a confirmation."""
+    effects, is_rate = series.effects, series.metric.better == "higher"
     interval = walsh_interval(effects, rule.confidence)
     low, high = (math.exp(interval[0]), math.exp(interval[1])) if interval else (None, None)
-    judged = dataclasses.replace(started, low=low, high=high, detectable=as_fraction(found, is_rate=is_rate))
-    seen = f"{percent(started.ratio or 1.0)} % over the screen's {len(effects)} epochs"
-    end = would_have_found(judged.detectable)
-    if is_open:
+    found = as_fraction(noise.detectable(series, rule), is_rate=is_rate)
+    judged = dataclasses.replace(started, low=low, high=high, detectable=found)
+    change, end = f"{percent(started.ratio or 1.0)} %", would_have_found(found)
+    if len(effects) < rule.screen_epochs:
+        reason = f"{change} over {len(effects)} of the screen's {rule.screen_epochs} epochs: too few to tell"
+        return dataclasses.replace(judged, reason=reason, epochs_needed=rule.screen_epochs)
+    seen = f"{change} over the screen's {len(effects)} epochs"
+    if is_suspected:
         reason = f"{seen} is suspect, and was not confirmed: {noise.epochs} fresh epochs would decide{end}"
         return dataclasses.replace(judged, reason=reason, epochs_needed=noise.epochs)
-    if sigma is None:
-        reason = f"{seen}: one epoch does not tell how much epochs scatter"
-        return dataclasses.replace(judged, reason=reason)
     band = math.log1p(rule.min_effect)
     if interval and -band <= interval[0] and interval[1] <= band:
         reason = f"{seen}: the whole interval lies within ±{100 * rule.min_effect:.3g} %{end}"
         return dataclasses.replace(judged, verdict=Verdict.UNCHANGED, reason=reason)
-    reason = f"{seen} is no suspect (from {100 * rule.screen_threshold:.3g} %){end}"
-    if found is not None and found > math.log1p(rule.promise):
-        reason += f", more than the {100 * rule.promise:.3g} % that are promised"
+    if noise.is_too_restless(series, rule):
+        needed = noise.epochs_for_the_promise(series, rule)
+        reason = f"{seen}: too restless to find the {100 * rule.promise:.3g} % that are promised; about {needed} fresh"
+        return dataclasses.replace(judged, reason=f"{reason} epochs would decide{end}", epochs_needed=needed)
+    is_second = _was_looked_at_twice(series, rule)
+    threshold = rule.second_look_threshold if is_second else rule.screen_threshold
+    after = " after a second look" if is_second else ""
+    reason = f"{seen} is no suspect{after} (from {100 * threshold:.3g} %){end}"
     return dataclasses.replace(judged, verdict=Verdict.NO_CHANGE_SEEN, reason=reason)
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 from paceline.baselines.comparison import percent
 from paceline.baselines.dependence import dependent_p, dependent_reach, inflation, serial_correlation
 from paceline.baselines.paired import (
+    Look,
     detectable,
     epochs_to_detect,
     hodges_lehmann,
@@ -147,7 +148,10 @@ def _evidence(effects: Sequence[float], rule: Rule, correlation: float, up: Holm
 def detectable_for_the_worse(
     sigma: float, epochs: int, level: float, rule: Rule, *, screened: bool = False
 ) -> float | None:
-    """:func:`paceline.baselines.paired.detectable` by a rule's settings; ``screened`` where a screen comes before."""
+    """:func:`paceline.baselines.paired.detectable` by a rule's settings; ``screened`` where both looks of a screen come
+    before."""
+    first = Look(rule.screen_epochs, math.log1p(rule.screen_threshold))
+    second = Look(rule.screen_epochs + rule.second_look_epochs, math.log1p(rule.second_look_threshold))
     return detectable(
         sigma,
         epochs,
@@ -155,8 +159,7 @@ def detectable_for_the_worse(
         null=math.log1p(rule.null),
         min_effect=math.log1p(rule.min_effect),
         power=rule.power,
-        screen_epochs=rule.screen_epochs if screened else 0,
-        screen_threshold=math.log1p(rule.screen_threshold),
+        looks=(first, second) if screened else (),
     )
 
 

@@ -31,13 +31,14 @@ def exit_code(judgement: Judgement, policy: Policy) -> int:
 
     10: a regression blocks. 11: something else that blocks, so that the gate could not decide. 12: nothing was
     measured. 0: passed. Where nothing at all was measured, its being unmeasured is a 12 and not an 11. A gate that has
-    no baseline to hold the run against decides nothing: 11.
+    no baseline to hold the run against decides nothing: 11. Tests that an A/B never came to are as inconclusive.
     """
     blocking = {comparison.verdict for comparison in judgement.comparisons if blocks(comparison, policy)}
     is_measured = any(comparison.new is not None for comparison in judgement.comparisons)
     if Verdict.REGRESSED in blocking:
         return REGRESSED
-    if blocking - {Verdict.NOT_MEASURED} or (blocking and is_measured):
+    is_open = bool(judgement.unreached) and Verdict.INCONCLUSIVE in policy.blocks
+    if is_open or blocking - {Verdict.NOT_MEASURED} or (blocking and is_measured):
         return UNDECIDED
     if not is_measured:
         return NOTHING_MEASURED

@@ -33,6 +33,7 @@ from paceline.baselines.statistics import estimate
 
 __all__ = [
     "Array",
+    "Look",
     "NoRatioError",
     "Side",
     "Sides",
@@ -117,6 +118,13 @@ def effect_of(epoch: Epoch, sides: Sides) -> float:
     return float(np.median(np.log(sides.new) - np.log(sides.base)))
 
 
+class Look(NamedTuple):
+    """A look of a screen: at the estimate of its first ``epochs``, which lets through what is ``threshold`` or more."""
+
+    epochs: int
+    threshold: float
+
+
 class Draws(NamedTuple):
     """Of simulated experiments with standard normal epochs: what must exceed the null, and the estimate."""
 
@@ -125,13 +133,13 @@ class Draws(NamedTuple):
 
 
 @cache
-def _draws(epochs: int, count: int, stream: int = 0) -> Draws:
+def _draws(epochs: int, count: int) -> Draws:
     """Experiments in which the test rejects where the ``decisive`` Walsh average lies above the null.
 
     W ≥ ``count`` holds exactly where the ``count``-th largest Walsh average does. The same epochs are drawn for every
     count, so that a stricter level is never found easier.
     """
-    rng = np.random.default_rng([SEED, epochs, stream])
+    rng = np.random.default_rng([SEED, epochs, 0])
     averages = epochs * (epochs + 1) // 2
     decisive, middle = [], []
     rows = max(1, CHUNK // averages)
@@ -141,6 +149,15 @@ def _draws(epochs: int, count: int, stream: int = 0) -> Draws:
         decisive.append(drawn[:, averages - count].copy())
         middle.append(np.median(drawn, axis=-1))
     return Draws(np.concatenate(decisive), np.concatenate(middle))
+
+
+@cache
+def _look_draws(epochs: tuple[int, ...]) -> tuple[Array, ...]:
+    """Of simulated screens with standard normal epochs the estimate at each look, which sees those of the looks before
+    again."""
+    most = max(epochs, default=0)
+    drawn = np.random.default_rng([SEED, most, 1]).normal(size=(REPLICATES, most))
+    return tuple(np.median(walsh_averages(drawn[:, :seen]), axis=-1) for seen in epochs)
 
 
 def _convicted_from(sigma: float, epochs: int, level: float, null: float, min_effect: float) -> Array | None:
@@ -175,20 +192,19 @@ def detectable(
     null: float,
     min_effect: float,
     power: float,
-    screen_epochs: int = 0,
-    screen_threshold: float = 0.0,
+    looks: tuple[Look, ...] = (),
 ) -> float | None:
     """The smallest true effect that the rule of :func:`chance_to_convict` finds with ``power``; a natural logarithm.
 
-    With ``screen_epochs`` it must first be found by a screen: the estimate of so many other epochs at
-    ``screen_threshold`` or more. Never less than min_effect + z(power)·σ/√K, which no test of K epochs can beat where
-    the estimate must reach ``min_effect``. ``None`` where so few epochs cannot reject at all.
+    Before that it must come through all ``looks`` of a screen, whose epochs are others. Never less than
+    min_effect + z(power)·σ/√K, which no test of K epochs can beat where the estimate must reach ``min_effect``.
+    ``None`` where so few epochs cannot reject at all.
     """
     needed = _convicted_from(sigma, epochs, level, null, min_effect)
     if needed is None:
         return None
-    if screen_epochs:
-        needed = np.maximum(needed, screen_threshold - sigma * _draws(screen_epochs, 1, stream=1).estimate)
+    for look, drawn in zip(looks, _look_draws(tuple(look.epochs for look in looks)), strict=True):
+        needed = np.maximum(needed, look.threshold - sigma * drawn)
     floor = min_effect + float(ndtri(power)) * sigma / math.sqrt(epochs)
     return max(float(np.quantile(needed, power)), floor)
 

@@ -26,7 +26,8 @@ class Rule:
     ``null``: a suspect is convicted only where its effect is shown to exceed this. ``min_effect``: and where its
     estimate is at least this. ``alpha``: chance, in a run, of one false *regressed* (and as much of one false
     *improved*). ``confidence``: of the intervals. ``power``: with which the detectable change is found; where that is
-    larger than ``promise`` nothing is decided. ``screen_threshold``: a suspect's estimate after the ``screen_epochs``.
+    larger than ``promise`` nothing is decided. ``screen_threshold``: a suspect's estimate after the ``screen_epochs``;
+    ``second_look_threshold``: and after these and ``second_look_epochs`` more, which only suspects get.
     ``confirm_epochs``: of a confirmation, at least. :func:`epochs_needed` plans for a true effect of ``plan_effect``,
     epochs that scatter by ``plan_sigma``, and ``plan_power``.
 
@@ -44,6 +45,8 @@ class Rule:
     promise: float = 0.05
     screen_threshold: float = 0.01
     screen_epochs: int = 3
+    second_look_threshold: float = 0.015
+    second_look_epochs: int = 4
     confirm_epochs: int = 16
     plan_effect: float = 0.03
     plan_sigma: float = 0.015
@@ -51,6 +54,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         least = self.least_epochs if 0 < self.confidence < 1 else 0
+        at_most = f"0 or more and at most min_effect ({self.min_effect:g}): what is convicted must first be suspect"
         demands = (
             ("confidence", 0 < self.confidence < 1, "between 0 and 1"),
             ("alpha", 0 < self.alpha < 0.5, "between 0 and 0.5"),
@@ -60,12 +64,10 @@ class Rule:
             ("promise", self.min_effect < self.promise, f"above min_effect ({self.min_effect:g})"),
             ("plan_effect", self.min_effect < self.plan_effect, f"above min_effect ({self.min_effect:g})"),
             ("plan_sigma", 0 <= self.plan_sigma < 1, "0 or more and below 1"),
-            (
-                "screen_threshold",
-                0 <= self.screen_threshold <= self.min_effect,
-                f"0 or more and at most min_effect ({self.min_effect:g}): what is convicted must first be suspect",
-            ),
+            ("screen_threshold", 0 <= self.screen_threshold <= self.min_effect, at_most),
             ("screen_epochs", self.screen_epochs >= 2, "2 or more: one epoch does not tell how much epochs scatter"),
+            ("second_look_threshold", 0 <= self.second_look_threshold <= self.min_effect, at_most),
+            ("second_look_epochs", self.second_look_epochs >= 1, "1 or more"),
             ("confirm_epochs", self.confirm_epochs >= least, f"{least} or more, for an interval at that confidence"),
         )
         for name, is_met, demand in demands:
@@ -80,7 +82,7 @@ class Rule:
     def with_band(self, band: float) -> Rule:
         """This rule for a case whose smallest change of interest is ``band`` instead of ``min_effect``.
 
-        The screen's threshold keeps its proportion to it. The null only shrinks with it, and the promise and the
+        The screen's thresholds keep their proportion to it. The null only shrinks with it, and the promise and the
         planned effect only grow with it.
         """
         if band == self.min_effect:
@@ -92,14 +94,21 @@ class Rule:
             null=self.null * min(factor, 1.0),
             promise=self.promise * max(factor, 1.0),
             screen_threshold=self.screen_threshold * factor,
+            second_look_threshold=self.second_look_threshold * factor,
             plan_effect=self.plan_effect * max(factor, 1.0),
         )
 
 
 def is_suspect(effects: Sequence[float], rule: Rule) -> bool:
-    """Whether the screen's few epochs raise suspicion, in either direction: their estimate is at the threshold or
+    """Whether the first look's few epochs raise suspicion, in either direction: their estimate is at the threshold or
     beyond. No test: what is let in here is tested on fresh epochs, and only that costs."""
     return abs(hodges_lehmann(effects)) >= math.log1p(rule.screen_threshold)
+
+
+def stays_suspect(effects: Sequence[float], rule: Rule) -> bool:
+    """Whether all epochs of a screen, those of the first and of the second look together, leave the suspicion: what
+    chance moved in the first few comes back, what is real stays. Only then a confirmation is worth its time."""
+    return abs(hodges_lehmann(effects)) >= math.log1p(rule.second_look_threshold)
 
 
 @cache

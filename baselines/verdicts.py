@@ -46,7 +46,8 @@ class Comparison:
     Of an A/B, ``epochs`` are the effects of its epochs (natural logarithms of new over base, in their order), ``ratio``
     is their Hodges-Lehmann estimate, and ``base_estimates`` and ``new_estimates`` are those of each epoch, with
     ``base`` and ``new`` as their medians. ``epochs_needed`` is about how many fresh ones would decide what is open.
-    ``acknowledgement`` is what a known regression's entry means for it.
+    ``acknowledgement`` is what a known regression's entry means for it, and ``save`` the one that the baseline's value
+    is from.
     """
 
     case: Case
@@ -66,6 +67,7 @@ class Comparison:
     stage: Stage = "stored"
     epochs_needed: int | None = None
     acknowledgement: Acknowledged | None = None
+    save: Save | None = None
 
     @property
     def is_acknowledged(self) -> bool:
@@ -111,10 +113,11 @@ class Policy:
 class Judgement:
     """A run held against a baseline: every comparison, and what was compared with what.
 
-    ``baseline`` is empty where there was none. ``save`` is the newest save of the baseline. ``not_selected`` counts
-    entries of the baseline that this run was not asked to measure (never called gone). ``notes`` are what the
-    comparisons say as a whole. ``acknowledged_in`` names the file of known regressions, empty where nobody looked.
-    ``changes`` are what differs between the sides of an A/B.
+    ``baseline`` is empty where there was none. ``save`` is the newest save of the baseline; a comparison names its own.
+    ``not_selected`` counts entries of the baseline that this run was not asked to measure (never called gone).
+    ``notes`` are what the comparisons say as a whole. ``acknowledged_in`` names the file of known regressions, empty
+    where nobody looked. ``changes`` are what differs between the sides of an A/B, ``unreached`` the tests that it was
+    asked for and that its working tree's side never came to.
     """
 
     comparisons: tuple[Comparison, ...]
@@ -127,3 +130,4 @@ class Judgement:
     notes: tuple[Note, ...] = ()
     acknowledged_in: str = ""
     changes: SideChanges | None = None
+    unreached: tuple[str, ...] = ()

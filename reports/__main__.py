@@ -21,23 +21,19 @@ from paceline.baselines.comparison import compare
 from paceline.baselines.files import BaselineError, FormatError, write_atomically
 from paceline.baselines.records import Baseline, Measured, Run
 from paceline.baselines.runfile import read_run
+from paceline.baselines.settings import load_settings
 from paceline.baselines.store import Store, summarize
 from paceline.baselines.verdicts import Judgement, Policy
 from paceline.reports.document import render_json
 from paceline.reports.html import render_html
 from paceline.reports.junit import render_junit
 from paceline.reports.markdown import render_markdown
-from paceline.reports.matrix import STATES, build_matrix
+from paceline.reports.matrix import build_matrix
 from paceline.reports.matrixdoc import render_matrix
 from paceline.reports.page import Page, build_page
 from paceline.reports.quantities import count
 from paceline.reports.terminal import render_terminal
 from paceline.reports.text import as_ascii, one_line
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 USAGE_ERROR = 4
 """The exit code of bad input, as pytest means it."""
@@ -50,7 +46,7 @@ _OUTPUTS: Mapping[str, Callable[[Page], str]] = {
 _DESCRIPTION = "Render stored runs again, compare them, or hand their numbers out."
 _EXIT_CODES = (
     "exit codes of compare: 0 passed, 10 regressed, 11 could not decide, 12 nothing was measured; "
-    "of all: 4 bad input or arguments"
+    "of matrix: 1 a fault or an absent cell; of all: 4 bad input or arguments"
 )
 
 
@@ -90,7 +86,8 @@ def _render(options: argparse.Namespace) -> int:
         kept = tuple(outcome for outcome in run.outcomes if fnmatchcase(outcome.case.id, options.only))
         if not kept:
             raise FormatError(f"{options.run_file}: no case matches --only {options.only!r}; try '*' around a part")
-        run = replace(run, outcomes=kept)
+        # which outcomes are a test's own is told by their number
+        run = replace(run, outcomes=kept, finished=())
     page = build_page(Judgement((), Policy(), run.fingerprint), run, now=_now())
     _put_out(page, options)
     return 0
@@ -99,7 +96,9 @@ def _render(options: argparse.Namespace) -> int:
 def _compare(options: argparse.Namespace) -> int:
     *bases, new = options.paths
     run = read_run(Path(new))
-    policy = Policy(band=options.band)
+    policy = load_settings(Path()).policy()
+    if options.band is not None:
+        policy = replace(policy, band=options.band)
     base, base_runs = _base(bases, options)
     judgement = acknowledge(compare(base, run, policy), _acknowledged(options), today=_now().date())
     page = build_page(judgement, run, base_runs=base_runs, now=_now())
@@ -158,10 +157,8 @@ def _matrix(options: argparse.Namespace) -> int:
     )  # fmt: skip
     command = shlex.join(["python", "-m", "paceline.reports", *options.arguments])
     write_atomically(options.output, render_matrix(matrix, command))
-    states = [cell.state for cell in matrix.every]
-    counted = ", ".join(f"{states.count(state)} {state}" for state in STATES if state in states)
-    _say(f"{count(len(states), 'cell')} in {options.output}: {counted}")
-    return 0
+    _say(f"{count(len(matrix.every), 'cell')} in {options.output}: {matrix.counted}")
+    return matrix.exit_code
 
 
 def _base(bases: Sequence[str], options: argparse.Namespace) -> tuple[Baseline, tuple[Run, ...]]:
@@ -177,7 +174,7 @@ def _base(bases: Sequence[str], options: argparse.Namespace) -> tuple[Baseline, 
 
 def _acknowledged(options: argparse.Namespace) -> Acknowledgements:
     """The known regressions: of the file said, or of the one that the project here has set, or beside the baselines."""
-    said = options.acknowledged or _setting("acknowledged", "")
+    said = options.acknowledged or load_settings(Path()).acknowledged
     if said:
         return load_acknowledgements(Path(said), is_required=True)
     return load_acknowledgements(_folder(options, "baselines") / FILE_NAME)
@@ -186,20 +183,7 @@ def _acknowledged(options: argparse.Namespace) -> Acknowledgements:
 def _folder(options: argparse.Namespace, name: str) -> Path:
     """Where ``name`` ("baselines", "runs") are stored: as said, or as the project here has set it, or the default."""
     said: str | None = getattr(options, name)
-    return Path(_setting(name, f".paceline/{name}") if said is None else said)
-
-
-def _setting(name: str, default: str) -> str:
-    """What the project here has set, or the default."""
-    settings = Path("pyproject.toml")
-    try:
-        project = tomllib.loads(settings.read_text("utf-8")) if settings.is_file() else {}
-    except (OSError, ValueError) as error:
-        raise FormatError(f"{settings}: {error}; repair it, or say --{name} PATH") from error
-    found = project.get("tool", {}).get("paceline", {}).get(name, default)
-    if not isinstance(found, str):
-        raise FormatError(f"{settings}: {name} in [tool.paceline] must be a text; repair it, or say --{name} PATH")
-    return found
+    return Path(getattr(load_settings(Path()), name) if said is None else said)
 
 
 def _put_out(page: Page, options: argparse.Namespace) -> None:
@@ -264,7 +248,8 @@ def _parser() -> argparse.ArgumentParser:
         "compare",
         usage="%(prog)s [options] BASE [BASE ...] NEW",
         help="hold a stored run against a baseline or other runs",
-        description="Hold the run NEW against BASE by the stored screen's rules.",
+        description="Hold the run NEW against BASE by the stored screen's rules, as [tool.paceline] of "
+        "./pyproject.toml sets them.",
         epilog=_EXIT_CODES,
     )
     against.add_argument(
@@ -278,9 +263,9 @@ def _parser() -> argparse.ArgumentParser:
     against.add_argument(
         "--band",
         type=_fraction,
-        default=Policy.band,
         metavar="FRACTION",
-        help="a smaller change is of no interest (0.02 or 2%%; default: %(default)s)",
+        help="a smaller change is of no interest (0.02 or 2%%; default: 'band' in [tool.paceline] of "
+        f"./pyproject.toml, or {Policy.band})",
     )
     _add_folder(against, "baselines")
     against.add_argument(

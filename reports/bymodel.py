@@ -1,7 +1,9 @@
 """The judged rows by model: those that somebody should look at one by one, the others as one table a place.
 
 A small page shows every row in full. A large one (:data:`FULL_ROWS`) keeps full rows for what changed or may have, and
-gives the rest a cell each: a page of thousands of rows can be neither read nor opened.
+gives the rest a cell each, without the picture of its interval. Of the full tier a row each makes the page more than
+twice as heavy as it may be, and the pictures alone, in the cells, a tenth too heavy; nothing would be left for the
+samples of what blocks (``tests/benchmarks/render_500_cases.py``).
 """
 
 from __future__ import annotations

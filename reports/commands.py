@@ -2,46 +2,70 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from paceline.baselines.records import Case
+from paceline.baselines.records import Run
+from paceline.baselines.resumption import taken
+from paceline.baselines.selection import arguments
+from paceline.reports.rows import Key
 
-DEFAULT_COMMAND = "pytest suites/"
-_MOST_CASES = 25
-_LONGEST = 4000
-"""Beyond either, naming the cases makes a command nobody can read: the whole suite is run instead."""
-_FRAGMENT = re.compile(r"[\w+.\-/]+", re.ASCII)
-_RESERVED = frozenset({"and", "or", "not", "True", "False", "None"})
+DEFAULT_COMMAND = "pytest"
+MOST_TESTS = 25
+"""Naming more makes a command that nobody can read: the whole run is repeated instead."""
+_AXES = ("tier", "models", "optimizations", "devices", "batch_sizes")
+_AMOUNTS = {"measure_s": "--pace-seconds", "threads": "--pace-threads"}
+_EXPRESSIONS = {"keyword": "-k", "markers": "-m"}
 
 
-def keyword(case: Case) -> str:
-    """A ``-k`` expression that matches the case's pytest id (and perhaps a few more, never fewer).
+@dataclass(frozen=True)
+class CommandLine:
+    """How a run was started, as far as measuring some of it again needs it.
 
-    Names with characters that the expression's grammar does not know are matched by their legal fragments.
+    ``arguments`` choose all of its tests; ``tests`` hold for a case and metric what chooses the one test that measured
+    it. ``options`` are the rest, without those that save, report or resume.
     """
-    batch = [] if case.batch_size is None else [f"b{case.batch_size}"]
-    name = "-".join([case.model, case.optimization, case.device, *batch])
-    fragments = [part for part in _FRAGMENT.findall(name) if part not in _RESERVED]
-    return " and ".join(dict.fromkeys(fragments))
+
+    arguments: tuple[str, ...]
+    options: tuple[str, ...]
+    tests: Mapping[Key, str]
 
 
-def rerun(cases: Iterable[Case], command: str = "") -> str:
-    """The command that measures ``cases`` again, quoted for a POSIX shell.
+def command_line_of(run: Run) -> CommandLine:
+    """What a run's file tells of its command line, as it would be typed in the project's root directory.
 
-    ``command`` is how the run was started (``pytest suites/`` where unknown); of two ``-k`` pytest takes the last.
+    Which test measured a case is not known of an A/B, nor where the tests were named by packages (``--pyargs``).
     """
-    start = command or DEFAULT_COMMAND
-    unique = dict.fromkeys(keyword(case) for case in cases)
-    if not unique or "" in unique or len(unique) > _MOST_CASES:
-        return start
-    expressions = [f"({one})" if " and " in one and len(unique) > 1 else one for one in unique]
-    said = " or ".join(expressions)
-    return f"{start} -k {shlex.quote(said)}" if len(said) <= _LONGEST else start
+    said, amounts = run.selection, run.plan.settings if run.plan else {}
+    options = [f"--pace-{name.replace('_', '-')}={said[name]}" for name in _AXES if said.get(name)]
+    options += [f"{option}={amounts[name]}" for name, option in _AMOUNTS.items() if name in amounts]
+    options += [f"--{option}" for name, option in (("cold", "pace-cold"), ("pyargs", "pyargs")) if said.get(name)]
+    expressions = [word for name, option in _EXPRESSIONS.items() if said.get(name) for word in (option, said[name])]
+    tests = {(one.case, one.metric.name): finished.test for finished, outcomes in taken(run) for one in outcomes}
+    return CommandLine((*arguments(said), *expressions), tuple(options), {} if said.get("pyargs") else tests)
 
 
-def accept(cases: Iterable[Case], baseline: str, command: str = "") -> str:
-    """The command that saves ``cases`` into ``baseline`` with a written reason, quoted for a POSIX shell."""
+def rerun(measured: Iterable[Key], line: CommandLine) -> str:
+    """The command that runs the tests again that measured these cases and metrics, quoted for a POSIX shell.
+
+    What no test is known of is left out; where nothing else is left, and of more than :data:`MOST_TESTS` tests, it is
+    the whole run.
+    """
+    tests = list(dict.fromkeys(line.tests[one] for one in measured if one in line.tests))
+    if not 0 < len(tests) <= MOST_TESTS or not all(map(str.isprintable, tests)):
+        return whole(line)
+    # A path may begin with what pytest takes for an option, or for a file of options.
+    return shlex.join([DEFAULT_COMMAND, *(f"./{test}" if test[0] in "-@" else test for test in tests), *line.options])
+
+
+def whole(line: CommandLine) -> str:
+    """The command that repeats a whole run, quoted for a POSIX shell."""
+    return shlex.join([DEFAULT_COMMAND, *line.arguments, *line.options])
+
+
+def accept(measured: Iterable[Key], baseline: str, line: CommandLine) -> str:
+    """The command that saves what these cases and metrics are now into ``baseline``, with a written reason, quoted for
+    a POSIX shell."""
     reason = shlex.quote("why this change is wanted")
-    return f"{rerun(cases, command)} --pace-save {shlex.quote(baseline)} --pace-reason {reason}"
+    return f"{rerun(measured, line)} --pace-save {shlex.quote(baseline)} --pace-reason {reason}"

@@ -3,7 +3,8 @@
 A cell is one model under one optimization, on one device, at one batch size; its latency says what became of it. How
 the outcomes of a run map to what a cell says:
 
-- a value: *measured*;
+- a value, and evidence that the optimization took effect (the reference needs none): *measured*;
+- a value without evidence: a *fault*. What was timed may be the unoptimized model;
 - the cause ``unsupported``: *not applicable*. The combination itself cannot be, whatever is installed;
 - the other states of the world (device absent, no compiler, missing package): *unsupported* here, and not measured;
 - every other cause: a *fault*, under its own name.
@@ -13,7 +14,7 @@ What was never asked for (deselected by ``-k``, left out by a tier) leaves no ou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,9 +29,11 @@ from paceline.reports.rows import Key, outcomes_by_key
 State = Literal["measured", "not applicable", "unsupported", "fault", "absent"]
 STATES: tuple[State, ...] = ("measured", "not applicable", "unsupported", "fault", "absent")
 """Every state of a cell, in the order in which they are counted."""
+UNPROVEN = "measured without evidence"
+"""The cause of a fault that the run itself does not know: it has a value."""
 _MOST_NAMED = 12
-_SHAPES: tuple[Metric, ...] = (metrics.SIZE, metrics.DIFFERENCE)
-"""What a cell says beside its latency, where the runs have it."""
+_PARTS: Mapping[str, Metric] = {"latency": metrics.LATENCY, "size": metrics.SIZE, "difference": metrics.DIFFERENCE}
+"""What a cell says; size and difference where the runs have them."""
 
 
 class IncompleteMatrixError(BaselineError):
@@ -39,7 +42,7 @@ class IncompleteMatrixError(BaselineError):
 
 @dataclass(frozen=True)
 class Lack:
-    """A value that is not there: what of (``"latency"``), the state that this puts it in, the cause and the reason."""
+    """A value that is not shown: what of (``"latency"``), the state that this puts it in, the cause and the reason."""
 
     what: str
     state: State
@@ -51,7 +54,8 @@ class Lack:
 class MatrixCell:
     """One combination. ``value`` is the latency in ns, ``speedup`` that over eager with its interval in ``low`` and
     ``high``, ``size_ratio`` the size over the unoptimized model's, ``difference`` the output's relative difference from
-    eager fp32; each is ``None`` where the runs do not have it. ``lacks`` says why a value is missing, latency first."""
+    eager fp32; each is ``None`` where the runs do not have it, or no evidence for it. ``lacks`` says why a value is
+    missing, latency first."""
 
     case: Case
     state: State
@@ -100,6 +104,25 @@ class Matrix:
     def every(self) -> tuple[MatrixCell, ...]:
         """The cells of all tables."""
         return tuple(cell for table in self.tables for cell in table.every)
+
+    @property
+    def faults(self) -> tuple[tuple[MatrixCell, Lack], ...]:
+        """Every value that should be there and is not, also one beside a measured latency, with its cell."""
+        return tuple((cell, lack) for cell in self.every for lack in cell.lacks if lack.state == "fault")
+
+    @property
+    def counted(self) -> str:
+        """``"448 measured, 1 fault, 1 absent; 2 faults beside a measured latency"``."""
+        states = [cell.state for cell in self.every]
+        beside = sum(cell.state == "measured" for cell, _ in self.faults)
+        said = ", ".join(f"{states.count(state)} {state}" for state in STATES if state in states)
+        return f"{said}; {count(beside, 'fault')} beside a measured latency" if beside else said
+
+    @property
+    def exit_code(self) -> int:
+        """What a command that writes it ends with: 1, as pytest means it, where a value is missing that should be there
+        (a fault, or an absent cell), else 0."""
+        return int(bool(self.faults) or any(cell.state == "absent" for cell in self.every))
 
 
 def state_of(cause: Cause) -> State:
@@ -175,53 +198,53 @@ def _case(model: str, optimization: str, place: _Place) -> Case:
     return Case(model, optimization, device, batch_size, parameters)
 
 
-def _cell(case: Case, outcomes: dict[Key, Outcome]) -> MatrixCell:
-    outcome = outcomes.get((case, metrics.LATENCY.name))
-    if outcome is None:
+def _cell(case: Case, outcomes: Mapping[Key, Outcome]) -> MatrixCell:
+    found = {what: outcomes.get((case, metric.name)) for what, metric in _PARTS.items()}
+    latency = found["latency"]
+    if latency is None:
         return MatrixCell(case, "absent")
-    size_ratio, difference = (
-        _value(case, metrics.COMPRESSION_RATE, outcomes),
-        _value(case, metrics.DIFFERENCE, outcomes),
-    )
-    beside = {"size_ratio": 1 / size_ratio if size_ratio else None, "difference": difference}
-    lacks = _lacks(case, outcome, outcomes)
-    if isinstance(outcome, NotMeasured):
-        return MatrixCell(case, state_of(outcome.cause), lacks=lacks, **beside)
-    speedup = paired_speedup(outcome.samples, outcome.reference_samples, outcome.metric.better)
+    lacks = {what: lack for what, outcome in found.items() if outcome and (lack := _lack(what, outcome))}
+    rate = None if "size" in lacks else _value(outcomes.get((case, metrics.COMPRESSION_RATE.name)))
+    beside = {
+        "size_ratio": 1 / rate if rate else None,
+        "difference": None if "difference" in lacks else _value(found["difference"]),
+    }
+    told = tuple(lack for lack in lacks.values() if _is_told(lack, lacks.get("latency"), case))
+    if "latency" in lacks or isinstance(latency, NotMeasured):
+        return MatrixCell(case, lacks["latency"].state, lacks=told, **beside)
+    speedup = paired_speedup(latency.samples, latency.reference_samples, latency.metric.better)
     return MatrixCell(
         case,
         "measured",
-        estimate(outcome.metric, outcome.samples),
+        _value(latency),
         speedup.ratio,
         speedup.low,
         speedup.high,
-        lacks=lacks,
+        lacks=told,
         **beside,
     )
 
 
-def _value(case: Case, metric: Metric, outcomes: dict[Key, Outcome]) -> float | None:
-    outcome = outcomes.get((case, metric.name))
+def _value(outcome: Outcome | None) -> float | None:
     return estimate(outcome.metric, outcome.samples) if isinstance(outcome, Measured) else None
 
 
-def _lacks(case: Case, latency: Outcome, outcomes: dict[Key, Outcome]) -> tuple[Lack, ...]:
-    """Why values are missing: the latency; size and difference where that is for a reason of their own."""
-    found = []
-    said: set[tuple[Cause, str]] = set()
-    if isinstance(latency, NotMeasured):
-        found.append(_lack("latency", latency))
-        said.add((latency.cause, latency.reason))
-    for metric, name in zip(_SHAPES, ("size", "difference"), strict=True):
-        outcome = outcomes.get((case, metric.name))
-        if not isinstance(outcome, NotMeasured) or (outcome.cause, outcome.reason) in said:
-            continue
-        # the reference differs from nothing, and what cannot be timed need not be sized
-        expected = case.optimization == REFERENCE or isinstance(latency, NotMeasured)
-        if outcome.cause.is_fault or not expected:
-            found.append(_lack(name, outcome))
-    return tuple(found)
+def _lack(what: str, outcome: Outcome) -> Lack | None:
+    """Why there is no value that may be shown, where there is none."""
+    if isinstance(outcome, NotMeasured):
+        return Lack(what, state_of(outcome.cause), outcome.cause.value, outcome.reason)
+    said = {note.code: note.sentence for note in outcome.notes}
+    if outcome.case.optimization == REFERENCE or "evidence" in said:
+        return None
+    reason = said.get("no_evidence", "no evidence is recorded: nothing proves that it took effect")
+    return Lack(what, "fault", UNPROVEN, reason)
 
 
-def _lack(what: str, outcome: NotMeasured) -> Lack:
-    return Lack(what, state_of(outcome.cause), outcome.cause.value, outcome.reason)
+def _is_told(lack: Lack, of_latency: Lack | None, case: Case) -> bool:
+    """Whether a lack is news: the latency's is, and size and difference where they lack for a reason of their own."""
+    if lack is of_latency:
+        return True
+    if of_latency and (lack.cause, lack.reason) == (of_latency.cause, of_latency.reason):
+        return False
+    # the reference differs from nothing, and what cannot be timed need not be sized
+    return lack.state == "fault" or not (of_latency or case.optimization == REFERENCE)

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 from paceline.baselines.records import Run
+from paceline.reports.commands import command_line_of, whole
 from paceline.reports.markdown import code, prose
 from paceline.reports.matrix import STATES, Lack, Matrix, MatrixCell, MatrixTable, State
 from paceline.reports.quantities import MISSING, count, factor, quantity
@@ -24,23 +25,15 @@ _WORDS: Mapping[State, str] = {
     "fault": "faults",
     "absent": "not in these runs",
 }
-_OPTIONS: Mapping[str, str] = {
-    "keyword": "-k",
-    "markers": "-m",
-    "tier": "--pace-tier",
-    "models": "--pace-models",
-    "optimizations": "--pace-optimizations",
-    "devices": "--pace-devices",
-    "batch_sizes": "--pace-batch-sizes",
-}
-"""What a run's selection calls each option."""
+_PLACED = "cpu_affinity"
+"""The detail that runs of one machine differ in where each was given cores of its own: a column of the runs' table."""
 _INTRODUCTION = (
     "A cell is one model under one optimization. *Measured*: the factor is the speed-up of the latency over eager, "
     "timed around it in the same session (above 1× is faster; “≈” where the interval holds 1×, so that no difference "
     "is shown); then the size over the unoptimized model’s, and the relative difference of the output from eager fp32, "
     "where these runs have them. *Not applicable*: the combination cannot be. *Unsupported*: it could be, and could "
-    "not be measured here. *Fault*: it should have a value and has none. The raised numbers are the reasons, below "
-    "each table."
+    "not be measured here. *Fault*: it should have a value and has none, or nothing proves the one it has. The raised "
+    "numbers are the reasons, below each table."
 )
 
 
@@ -61,17 +54,6 @@ def render_matrix(matrix: Matrix, command: str) -> str:
             parts += _table(table, range(start, min(start + _COLUMNS, len(table.models))))
     parts += ["## How it was made", *_machines(matrix.runs), "### Runs", _runs(matrix.runs), _commands(matrix, command)]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def run_command(run: Run) -> str:
-    """The command that measures what ``run`` was asked for, out of its recorded selection, for a POSIX shell."""
-    selection = dict(run.selection)
-    words = ["pytest", *selection.get("args", "").split()]
-    for name, option in _OPTIONS.items():
-        if selection.get(name):
-            words += [option, selection[name]] if option.startswith("-") and len(option) == 2 else [
-                f"{option}={selection[name]}"]  # fmt: skip
-    return shlex.join([*words, *(["--pace-cold"] if selection.get("cold") else [])])
 
 
 # -- counts and faults -------------------------------------------------------------------------------------------------
@@ -100,14 +82,11 @@ def _number(cells: Iterable[MatrixCell], state: State) -> int:
 
 def _faults(matrix: Matrix) -> list[str]:
     """Every fault by name: a footnote among many is no place for one."""
-    faults = [(cell, lack) for cell in matrix.every for lack in cell.lacks if lack.state == "fault"]
-    if not faults:
-        return []
     lines = [
         _item("-", f"{_name(cell.case.id)}, {lack.what}: **{lack.cause}**. {prose(lack.reason, _REASON_LIMIT)}")
-        for cell, lack in faults
+        for cell, lack in matrix.faults
     ]
-    return ["## Faults", "\n".join(lines)]
+    return ["## Faults", "\n".join(lines)] if lines else []
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------
@@ -183,6 +162,8 @@ def _machines(runs: Sequence[Run]) -> list[str]:
         parts.append(f"<details><summary>Everything else that was recorded</summary>\n\n{details}\n\n</details>")
     for run in runs[:-1]:
         for one in newest.fingerprint.differences(run.fingerprint):
+            if one.field == _PLACED and not one.in_key:
+                continue
             said = (
                 f"{'**Another kind of machine**' if one.in_key else 'Differs'} in run {_name(run.id)}: "
                 f"{prose(one.field)} {prose(one.new or 'not recorded')} instead of {prose(one.base or 'not recorded')}."
@@ -197,21 +178,26 @@ def _fields(fields: Mapping[str, str]) -> str:
 
 
 def _runs(runs: Sequence[Run]) -> str:
-    lines = ["| run | started | revision | complete |", "| --- | --- | --- | --- |"]
+    lines = ["| run | started | revision | CPUs | complete |", "| --- | --- | --- | --- | --- |"]
     for run in runs:
         revision = _name(run.revision) if run.revision else "none"
         tree = " with uncommitted changes" if run.dirty else ""
+        cpus = prose(run.fingerprint.details.get(_PLACED, "")) or "not recorded"
         ended = "yes" if run.complete else "**cut short**"
-        lines.append(f"| {_name(run.id)} | {prose(run.started)} | {revision}{tree} | {ended} |")
+        lines.append(f"| {_name(run.id)} | {prose(run.started)} | {revision}{tree} | {cpus} | {ended} |")
     return "\n".join(lines)
 
 
 def _commands(matrix: Matrix, command: str) -> str:
-    lines = "\n".join([*dict.fromkeys(_broken(run_command(run)) for run in matrix.runs), _broken(command)])
+    asked = dict.fromkeys(_broken(whole(command_line_of(run))) for run in matrix.runs)
+    lines = "\n".join([*asked, _broken(command)])
     fence = "```"
     while fence in lines:
         fence += "`"
-    said = "What each run was asked for, as it recorded it (how long it measured is not recorded), and what made this:"
+    said = "What each run was asked for, as it recorded it, and what made this"
+    if any(run.plan is None for run in matrix.runs):
+        said += " (where there is no --pace-seconds, how long it measured is not recorded)"
+    said += ":"
     return f"### Commands\n\n{_paragraph(said)}\n\n{fence}sh\n{lines}\n{fence}"
 
 

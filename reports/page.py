@@ -15,6 +15,7 @@ from paceline.baselines.records import Case, Difference, Metric, Note, NotMeasur
 from paceline.baselines.verdicts import Comparison, Judgement, Policy, Verdict
 from paceline.reports import commands, quantities, words
 from paceline.reports.acknowledged import suggest_entries
+from paceline.reports.commands import CommandLine, command_line_of
 from paceline.reports.details import CaseDetail, build_details, home_of, sweeps_of
 from paceline.reports.heading import State, build_heading
 from paceline.reports.heatmap import HeatMap, build_heat_maps
@@ -35,11 +36,15 @@ EXIT_CODES: Mapping[int, str] = {
     12: "nothing was measured",
 }
 """What the gate's exit codes mean."""
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
 class BaselineLine:
-    """What the run was held against. ``name`` is never empty; the rest is empty where it is not known."""
+    """What the run was held against. ``name`` is never empty; the rest is empty where it is not known.
+
+    ``revision``, ``dirty``, ``by`` and ``reason`` are the newest save's; ``age`` says how many values are of others.
+    """
 
     name: str
     revision: str
@@ -117,8 +122,9 @@ class CaseNote:
 @dataclass(frozen=True)
 class Page:
     """All that is shown. ``rows`` are all judged rows, those that need a person first; ``blocking`` the ones that fail
-    a gate; ``acknowledged`` known regressions that do not; ``groups`` the same rows by metric. ``rerun`` and
-    ``accept`` are shell commands, empty where there is nothing to run again. ``changes`` are between an A/B's sides.
+    a gate; ``acknowledged`` known regressions that do not; ``groups`` the same rows by metric. ``command`` repeats the
+    whole run, ``rerun`` and ``accept`` what blocks: shell commands, empty where there is nothing to run again, or
+    nothing that saving would accept. ``changes`` are between an A/B's sides.
     ``entries`` are what would acknowledge the blocking ones in the file ``acknowledged_in``."""
 
     heading: str
@@ -160,12 +166,18 @@ class Page:
 
 
 def build_page(
-    judgement: Judgement, run: Run, *, base_runs: Sequence[Run] = (), now: datetime, command: str = ""
+    judgement: Judgement,
+    run: Run,
+    *,
+    base_runs: Sequence[Run] = (),
+    now: datetime,
+    command_line: CommandLine | None = None,
 ) -> Page:
     """Build the page of ``run`` as judged.
 
     ``base_runs`` are the run files compared with, where there are any: they bring the baseline's samples. ``now`` must
-    know its time zone; ages are counted back from it. ``command`` is how a run is started (``pytest suites/``).
+    know its time zone; ages are counted back from it. ``command_line`` is how the run was started; without it, what the
+    run's file tells of that.
     Raises :class:`ValueError` where ``now`` has no time zone.
     """
     if now.tzinfo is None:
@@ -178,6 +190,8 @@ def build_page(
     # judged with every row that is shown, those of outcomes included that the judgement does not mention
     code = exit_code(replace(judgement, comparisons=tuple(comparisons)), judgement.policy)
     details = build_details(anchors, judgement.comparisons, run, base_runs)
+    line = command_line or command_line_of(run)
+    changed = [row.key for row in blocking if _can_be_saved(row.comparison)] if judgement.save else []
     return Page(
         heading=heading,
         state=state,
@@ -186,16 +200,14 @@ def build_page(
         baseline=_baseline(judgement, now),
         run=run,
         run_age=_age(run.started, now),
-        command=command,
+        command=commands.whole(line),
         counts=_counts(rows),
         rows=rows,
         blocking=blocking,
         acknowledged=tuple(row for row in rows if row.comparison.is_acknowledged),
         groups=group_rows(rows),
-        rerun=commands.rerun([row.case for row in blocking], command) if blocking else "",
-        accept=commands.accept([row.case for row in blocking], judgement.baseline, command)
-        if blocking and judgement.save
-        else "",
+        rerun=commands.rerun([row.key for row in blocking], line) if blocking else "",
+        accept=commands.accept(changed, judgement.baseline, line) if changed else "",
         entries=suggest_entries([row.comparison for row in blocking], run, now.astimezone(timezone.utc).date()),
         acknowledged_in=judgement.acknowledged_in or FILE_NAME,
         coverage=_coverage(run),
@@ -210,6 +222,11 @@ def build_page(
         policy=judgement.policy,
         now=now,
     )
+
+
+def _can_be_saved(compared: Comparison) -> bool:
+    """Whether saving this run's value would settle it."""
+    return compared.new is not None and compared.verdict is not Verdict.REFUSED
 
 
 def _anchors(comparisons: Sequence[Comparison], run: Run) -> dict[Case, str]:
@@ -228,8 +245,7 @@ def _baseline(judgement: Judgement, now: datetime) -> BaselineLine | None:
             f"{one.field} was {one.base or 'not recorded'}, is {one.new or 'not recorded'}" for one in key
         )
     elif judgement.differences:
-        other = quantities.count(len(judgement.differences), "recorded detail")
-        machine = f"same kind of machine; {other} {'differs' if len(judgement.differences) == 1 else 'differ'}"
+        machine = f"same kind of machine; {_differing(judgement.differences)}"
     elif save is None:
         machine = "both sides in one session"
     else:
@@ -238,13 +254,29 @@ def _baseline(judgement: Judgement, now: datetime) -> BaselineLine | None:
         name=judgement.baseline,
         revision=save.revision if save else "",
         dirty=save.dirty if save else False,
-        age=_age(save.saved, now) if save else "",
+        age=f"{_age(save.saved, now)}{_older(judgement)}" if save else "",
         by=save.by if save else "",
         reason=save.reason if save else "",
         machine=machine,
         same_machine=not key,
         not_selected=judgement.not_selected,
     )
+
+
+def _differing(differences: Sequence[Difference]) -> str:
+    """``"kernel differs"``, ``"governor, kernel, python and 2 more recorded details differ"``."""
+    names = [one.field for one in differences[:_MOST_NAMED]]
+    more = len(differences) - len(names)
+    names += [quantities.count(more, "more recorded detail")] if more else []
+    listed = " and ".join([*([", ".join(names[:-1])] if names[1:] else []), names[-1]])
+    return f"{listed} {'differ' if names[1:] else 'differs'}"
+
+
+def _older(judgement: Judgement) -> str:
+    """How many of the values that the run is held against are of other saves than the newest; empty where none is."""
+    saves = [one.save for one in judgement.comparisons if one.save is not None]
+    older = sum(save != judgement.save for save in saves)
+    return f" ({older} of {quantities.count(len(saves), 'value')} in earlier saves)" if older else ""
 
 
 def _counts(rows: Sequence[Row]) -> tuple[Count, ...]:

@@ -44,6 +44,11 @@ class Row:
         return self.comparison.metric
 
     @property
+    def key(self) -> Key:
+        """Case and metric."""
+        return (self.case, self.metric.name)
+
+    @property
     def severity(self) -> tuple[bool, int, float]:
         """Sorts what needs a person first: blocking, by verdict, the largest bad change first."""
         compared = self.comparison

@@ -156,7 +156,9 @@ def _baseline(base: BaselineLine | None) -> str:
         return "Held against no baseline, so nothing is judged: --pace-save NAME saves one."
     said = [f"Held against {one_line(base.name, _NAME_LIMIT)}"]
     if base.revision:
-        said.append(f"revision {one_line(base.revision[:12])}{' (changed tree)' if base.dirty else ''}")
+        said.append(f"revision {one_line(base.revision[:12])}")
+    if base.dirty:
+        said.append("from a changed tree, which cannot be rebuilt")
     if base.age:
         said.append(f"saved {one_line(base.age, _NAME_LIMIT)}")
     return f"{', '.join(said)}; {one_line(base.machine, _SENTENCE_LIMIT)}."

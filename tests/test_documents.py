@@ -42,6 +42,8 @@ DOCUMENTS = tuple(
     sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")))
 )
 README, EXTENSION, VERDICTS, METHOD = "README.md", "docs/extension.md", "docs/verdicts.md", "docs/method.md"
+MATRIX = "docs/matrix.md"
+MAKE_MATRIX = f"run suites/ on the full tier, then python -m paceline.reports matrix RUN.jsonl … --output {MATRIX}"
 PLANNED: frozenset[str] = frozenset()
 """Options that the documents announce and that are not there yet."""
 LINE_LENGTH = 120
@@ -239,6 +241,32 @@ def test_built_ins_are_all_listed() -> None:
     assert all(f"`{one.name}`" in said for one in (*MODELS, *OPTIMIZATIONS))
 
 
+def test_the_matrix_has_every_built_in_model_and_optimization() -> None:
+    assert (ROOT / MATRIX).exists(), f"{MATRIX} is missing: {MAKE_MATRIX}"
+    cells = list(matrix_cells())
+    there = {pair for pair, _ in cells}
+    wanted = {(model.name, optimization.name) for model in MODELS for optimization in OPTIMIZATIONS}
+    assert sorted(wanted - there) == [], f"not in {MATRIX}: {MAKE_MATRIX}"
+    assert sorted(there - wanted) == [], f"in {MATRIX}, and not built in: {MAKE_MATRIX}"
+    assert [pair for pair, said in cells if not said or said.startswith("not in these runs")] == []
+    assert "Faults" not in [title for title, _ in sections(MATRIX)]
+
+
+def matrix_cells() -> Iterator[tuple[tuple[str, str], str]]:
+    """Every cell of the matrix: model and optimization, and what it says."""
+    models: list[str] = []
+    for line in text_of(MATRIX).splitlines():
+        if not line.startswith("|"):
+            models = []
+            continue
+        first, *said = (_plain(cell) for cell in line.strip("|").split("|"))
+        if first == "optimization":
+            models = said
+        elif models and not first.startswith("---"):
+            assert len(said) == len(models), line
+            yield from (((model, first), one) for model, one in zip(models, said, strict=True))
+
+
 def test_metrics_are_those_of_the_code() -> None:
     (rows,) = tables(METHOD, "Metrics")
     there = [value for value in vars(metrics).values() if isinstance(value, Metric)]
@@ -279,7 +307,8 @@ def test_the_glossary_fixes_each_word_once() -> None:
         "case metric sample estimate process run journal baseline save fingerprint key selection screen suspect band"
     )
     wanted += " alpha power evidence preparation tier suite coverage note warm-up pilot turn paired verdict policy gate"
-    assert set(wanted.split()) <= {word.lower() for word in words}
+    wanted += " chain matrix acknowledgement resume"
+    assert {*wanted.split(), "second look", "report card"} <= {word.lower() for word in words}
 
 
 # -- examples ----------------------------------------------------------------------------------------------------------

@@ -66,6 +66,8 @@ def calibrate_batch_norms(
 
     module.eval()
     norms = [layer for layer in module.modules() if isinstance(layer, nn.BatchNorm2d)]
+    if not norms:
+        return  # the images need not be run
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         nn.init.uniform_(norm.weight, 0.5, 1.5)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import sys
 import tempfile
 import warnings
-import weakref
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -123,14 +122,14 @@ def _aoti(model: Call, inputs: Inputs) -> Prepared:
     from paceline.suites.optimizations.packages import PackagedModel
 
     program = _program(model, inputs)
-    folder = Path(tempfile.mkdtemp(prefix="paceline-aoti-"))
-    try:
-        torch._inductor.aoti_compile_and_package(program, package_path=str(folder / "model.pt2"))
-        package = PackagedModel(folder / "model.pt2")
-    except Exception as error:  # inductor generates code for the user's model; whatever it raises is the reason
-        shutil.rmtree(folder)
-        raise UnsupportedError(f"AOTInductor cannot compile the model ({in_words(error)})") from error
-    weakref.finalize(package, shutil.rmtree, folder)
+    # Gone as soon as it is loaded, since a run that is killed removes nothing at its end.
+    with tempfile.TemporaryDirectory(prefix="paceline-aoti-") as folder:
+        path = Path(folder) / "model.pt2"
+        try:
+            torch._inductor.aoti_compile_and_package(program, package_path=str(path))
+            package = PackagedModel(path)
+        except Exception as error:  # inductor generates code for the user's model; whatever it raises is the reason
+            raise UnsupportedError(f"AOTInductor cannot compile the model ({in_words(error)})") from error
     return Prepared(package, inputs, ("compiled for these shapes alone",))
 
 
@@ -140,7 +139,7 @@ def _aoti_evidence(model: Call, prepared: Prepared) -> str:
 
     if not isinstance(prepared.call, PackagedModel):
         raise NotAppliedError(f"a {type(prepared.call).__name__} is called, not a package of AOTInductor's")
-    names = zipfile.ZipFile(prepared.call.path).namelist()
+    names = zipfile.ZipFile(prepared.call.file).namelist()
     libraries = [Path(name).name for name in names if name.endswith(".so")]
     if not libraries:
         raise NotAppliedError("the package holds no machine code")
@@ -148,7 +147,7 @@ def _aoti_evidence(model: Call, prepared: Prepared) -> str:
     if maps.exists() and not any(library in maps.read_text("utf-8", "replace") for library in libraries):
         raise NotAppliedError(f"the package's {libraries[0]} is not loaded")
     _reject_eager(model, prepared)
-    size = prepared.call.path.stat().st_size
+    size = os.fstat(prepared.call.file.fileno()).st_size
     return f"a package of {size:,} bytes with {len(libraries)} library, loaded; no Python code of the model runs"
 
 

@@ -27,10 +27,11 @@ _MULTIPLYING = frozenset(
         *("lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"),
         *("mkldnn_rnn_layer", "_cudnn_rnn", "quantized_lstm", "quantized_gru", "scaled_dot_product_attention"),
         *("_native_multi_head_attention", "_transformer_encoder_layer_fwd"),
-        *("_weight_int8pack_mm", "_weight_int4pack_mm", "_weight_int4pack_mm_for_cpu"),
     }
 )
 """ATen operations that multiply activations with weights (or with each other), before decomposition."""
+_TAKING_PACKED = frozenset({"_weight_int8pack_mm", "_weight_int4pack_mm", "_weight_int4pack_mm_for_cpu"})
+"""Those whose first argument is multiplied by integers and scales, in the kernel's own packing."""
 
 
 class _Origin(IntEnum):
@@ -73,9 +74,10 @@ class Layout:
 class Op:
     """One multiplying operation that ran: ``aten.linear``, its activations, its weights (biases too), its results.
 
-    ``weights`` are the tensors themselves, integer ones unpacked from quantized layers. ``stored`` are, for each of
-    them, the tensors that were there before the call and that it was computed from: the weight itself where the kernel
-    got it as it is stored, packed integers and scales where it was unpacked on the fly.
+    ``weights`` are the tensors themselves, integer ones unpacked from quantized layers; of a kernel that unpacks while
+    it multiplies, what it makes of the unit vectors. ``stored`` are, for each of them, the tensors that were there
+    before the call and that it was computed from: the weight itself where the kernel got it as it is stored, packed
+    integers and scales where it was unpacked on the fly.
     """
 
     name: str
@@ -106,6 +108,13 @@ class Observation:
     def matrices(self) -> tuple[torch.Tensor, ...]:
         """All weights that were multiplied by, in the order in which they ran."""
         return tuple(weight for op in self.ops for weight in op.matrices)
+
+    @property
+    def stored(self) -> tuple[tuple[torch.Tensor, ...], ...]:
+        """For each of the :attr:`matrices`, the tensors that are stored behind it."""
+        return tuple(
+            stored for op in self.ops for weight, stored in zip(op.weights, op.stored, strict=True) if weight.ndim >= 2
+        )
 
     @property
     def convolutions(self) -> tuple[Op, ...]:
@@ -153,6 +162,10 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's 
         self.names.append(name)
         weights = [t for t, o in zip(arguments, origins, strict=True) if o is _Origin.WEIGHT]
         stored = [self._stored_behind(weight) for weight in weights]
+        if func.overloadpacket.__name__ in _TAKING_PACKED:
+            units = torch.eye(args[0].shape[-1], dtype=args[0].dtype, device=args[0].device)
+            weights = [func(units, *args[1:], **kwargs).T]
+            stored = [tuple(tensor for group in stored for tensor in group)]
         if _multiplies(func):
             self.ops.append(
                 Op(
@@ -182,7 +195,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's 
 
 def _multiplies(func: Any) -> bool:
     name = func.overloadpacket.__name__
-    return name in _MULTIPLYING or (
+    return name in _MULTIPLYING | _TAKING_PACKED or (
         func.namespace in ("quantized", "onednn") and ("linear" in name or "conv" in name) and "prepack" not in name
     )
 

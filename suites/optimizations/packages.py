@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +12,24 @@ from torch import nn
 
 
 class PackagedModel(nn.Module):
-    """Runs the package at ``path``.
+    """Runs the package at ``path``, which may be removed as soon as this is made: it is held open.
 
     Its state is the package, so that what it is saved as has the size of what would be deployed.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self.path = path
         self._run = torch._inductor.aoti_load_package(str(path))
+        self.file = path.open("rb")
+        weakref.finalize(self, self.file.close)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self._run(*args, **kwargs)
 
     def get_extra_state(self) -> torch.Tensor:
         """The package's bytes."""
-        return torch.frombuffer(bytearray(self.path.read_bytes()), dtype=torch.uint8)
+        self.file.seek(0)
+        return torch.frombuffer(bytearray(self.file.read()), dtype=torch.uint8)
 
     def set_extra_state(self, _state: object) -> None:
         raise NotImplementedError("a compiled package cannot be replaced; load another one")

@@ -28,7 +28,7 @@ def _emulation_note(model: torch.nn.Module, dtype: _Dtype) -> tuple[str, ...]:
     if not units or any(units) or any(p.device.type != "cpu" for p in model.parameters()):
         return ()
     named = "AVX512-BF16 nor AMX" if dtype == "bfloat16" else "AVX512-FP16 nor AMX-FP16"
-    return (f"this CPU has neither {named}: {dtype} is converted to float32 and back around each kernel",)
+    return (f"this CPU has neither {named}: without instructions that multiply {dtype}, it is emulated",)
 
 
 def _no_such_format(model: Call, device_type: str, dtype: _Dtype) -> str | None:

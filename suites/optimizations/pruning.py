@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 RATE = 0.5
 """The share that is removed."""
-_SLACK = 0.02
-"""How far the share found may lie from the rate: rounding in small layers."""
 
 
 def _prune_unstructured(model: Call, _inputs: Inputs) -> Call:
@@ -45,23 +43,13 @@ def _unstructured_unsupported(model: Call, _inputs: Inputs, _device_type: str) -
 
 def _unstructured_evidence(model: Call, prepared: Prepared) -> str:
     """Counts zeros in the weights that kernels get, and checks that it is the small ones that went."""
-    import torch
-
     from paceline.suites.optimizations.observation import elements
+    from paceline.suites.optimizations.removal import check_smallest_removed
 
     before, after = _weights_before_and_after(model, prepared)
     for old, new in zip(before, after, strict=True):
-        if old.shape != new.shape:
-            raise NotAppliedError(f"a weight of shape {tuple(old.shape)} runs with shape {tuple(new.shape)}")
-        gone = new == 0
-        if gone.any() and (~gone).any() and old.abs()[gone].max() > old.abs()[~gone].min():
-            raise NotAppliedError("larger weights were removed and smaller ones kept: the mask is inverted or not ours")
-        if not torch.equal(old[~gone], new[~gone]):
-            raise NotAppliedError("weights that were kept have other values than before")
-    zeros = sum(int((weight == 0).sum()) for weight in after)
-    share = zeros / elements(after)
-    if abs(share - RATE) > _SLACK:
-        raise NotAppliedError(f"{share:.1%} of the weights that run are zero, not {RATE:.0%}")
+        check_smallest_removed(old, new)
+    share = _share_of_zeros(model, before, after)
     return f"{share:.1%} of the {elements(after):,} weights that run are zero, the smallest of each layer"
 
 
@@ -74,6 +62,23 @@ def _weights_before_and_after(
     if not after or len(before) != len(after):
         raise NotAppliedError(f"{len(after)} weights take part in a call, {len(before)} in one of the untouched model")
     return before, after
+
+
+def _share_of_zeros(model: Call, before: tuple[torch.Tensor, ...], after: tuple[torch.Tensor, ...]) -> float:
+    """Of all weights that run, checked; of each one that pruning is for, checked too."""
+    from torch import nn
+
+    from paceline.suites.optimizations.observation import elements, storage_of
+    from paceline.suites.optimizations.removal import SLACK, check_share_of_each
+    from paceline.suites.optimizations.weights import multiplied_weights
+
+    share = sum(int((weight == 0).sum()) for weight in after) / elements(after)
+    if abs(share - RATE) > SLACK:
+        raise NotAppliedError(f"{share:.1%} of the weights that run are zero, not {RATE:.0%}")
+    assert isinstance(model, nn.Module)
+    pruned = {storage_of(weight) for weight in multiplied_weights(model).values()}
+    check_share_of_each([pair for pair in zip(before, after, strict=True) if storage_of(pair[0]) in pruned], RATE)
+    return share
 
 
 PRUNE_UNSTRUCTURED = Optimization(
@@ -155,10 +160,10 @@ def _sensitivity_evidence(model: Call, prepared: Prepared) -> str:
     """Computes the sensitivities of the untouched model and holds the zeros that run against them."""
     import copy
 
-    import torch
     from torch import nn
 
-    from paceline.suites.optimizations.observation import elements, observe, storage_of
+    from paceline.suites.optimizations.observation import elements, storage_of
+    from paceline.suites.optimizations.removal import removed
     from paceline.suites.optimizations.weights import multiplied_weights
 
     assert isinstance(model, nn.Module)
@@ -166,23 +171,18 @@ def _sensitivity_evidence(model: Call, prepared: Prepared) -> str:
     scores = output_sensitivity(copy.deepcopy(model), prepared.inputs)
     by_storage = {storage_of(weight): scores[name] for name, weight in multiplied_weights(model).items()}
     by_magnitude = 0
-    for old, new in zip(observe(model, prepared.inputs).matrices, after, strict=True):
-        gone = new == 0
-        if old.shape != new.shape or not torch.equal(old[~gone], new[~gone]):
-            raise NotAppliedError("weights that were kept have other values or another shape than before")
+    for old, new in zip(before, after, strict=True):
+        gone = removed(old, new)
         score = by_storage.get(storage_of(old))
         if score is None or score.shape != old.shape:
             continue  # a transposed or fused view: its values were compared, its places cannot be
-        if gone.any() and (~gone).any() and score[gone].max() > score[~gone].min() * 1.001:
+        if gone.any() and not gone.all() and score[gone].max() > score[~gone].min() * 1.001:
             raise NotAppliedError("weights were removed that the output depends on more than on weights that were kept")
         by_magnitude += int((gone & _least(old.abs(), RATE)).sum())
-    zeros = sum(int((weight == 0).sum()) for weight in after)
-    share = zeros / elements(after)
-    if abs(share - RATE) > _SLACK:
-        raise NotAppliedError(f"{share:.1%} of the weights that run are zero, not {RATE:.0%}")
+    share = _share_of_zeros(model, before, after)
     return (
         f"{share:.1%} of the {elements(before):,} weights that run are zero, those the output depends on least; "
-        f"magnitude would have chosen {by_magnitude / max(1, zeros):.0%} of them too"
+        f"magnitude would have chosen {by_magnitude / (share * elements(after)):.0%} of them too"
     )
 
 
@@ -267,8 +267,9 @@ def _structured_unsupported(model: Call, inputs: Inputs, _device_type: str) -> s
 
 
 def _structured_evidence(model: Call, prepared: Prepared) -> str:
-    """Compares the shapes of the weights that run: fewer channels, not zeroed ones."""
+    """Compares the weights that run: fewer channels, not zeroed ones, and what is left is the original's."""
     from paceline.suites.optimizations.observation import elements
+    from paceline.suites.optimizations.removal import SLACK, is_part
 
     before, after = _weights_before_and_after(model, prepared)
     channels = [(old.shape[0], new.shape[0]) for old, new in zip(before, after, strict=True)]
@@ -276,8 +277,13 @@ def _structured_evidence(model: Call, prepared: Prepared) -> str:
     if not thinned or elements(after) >= elements(before):
         raise NotAppliedError(f"all {len(before)} weights that run have as many channels as before")
     old, new = (sum(side) for side in zip(*thinned, strict=True))
-    if abs(new / old - (1 - RATE)) > _SLACK:
+    if abs(new / old - (1 - RATE)) > SLACK:
         raise NotAppliedError(f"{new} of {old} channels are left in the layers that lost any, not {1 - RATE:.0%}")
+    for whole, part in zip(before, after, strict=True):
+        if not is_part(part, whole):
+            raise NotAppliedError(
+                f"the {tuple(part.shape)} weight that runs is no part of the {tuple(whole.shape)} one before"
+            )
     return (
         f"{old - new} of {old} channels removed in {len(thinned)} of {len(channels)} layers; "
         f"{elements(after):,} of {elements(before):,} weights left"

@@ -67,20 +67,24 @@ def _tie_evidence(model: Call, prepared: Prepared) -> str:
         raise NotAppliedError(f"{len(after)} weights take part in a call, {len(before)} in one of the untouched model")
     groups = [[getattr(layer, name) for layer, name in group] for group in _alike(model)]
     places = {storage_of(weight): index for index, weight in enumerate(before)}
-    shared = 0
+    shared = storages = 0
     for group in groups:
         now = [after[places[storage_of(weight)]] for weight in group if storage_of(weight) in places]
+        if len(now) < 2:
+            continue  # they run as something computed from them, or not at all
         if len({storage_of(weight) for weight in now}) > 1:
             equal = all(torch.equal(now[0], weight) for weight in now[1:])
             raise NotAppliedError(
                 f"{len(now)} weights of shape {tuple(now[0].shape)} that could share one storage run from "
                 f"{len({storage_of(weight) for weight in now})}{' with equal values' if equal else ''}"
             )
-        shared += len(now)
+        shared, storages = shared + len(now), storages + 1
+    if not shared:
+        raise NotAppliedError("of the weights that could share a storage no two were seen to run")
     if not isinstance(prepared.call, nn.Module) or serialized_bytes(prepared.call) >= serialized_bytes(model):
         raise NotAppliedError("serialized size did not fall")
     ratio = serialized_bytes(prepared.call) / serialized_bytes(model)
-    return f"{shared} weights that run share {len(groups)} storages; serialized size {ratio:.2f} of the original"
+    return f"{shared} weights that run share {storages} storages; serialized size {ratio:.2f} of the original"
 
 
 TIED_WEIGHTS = Optimization(

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 RATE = 0.9
 """The share that is removed; below it dense kernels are faster, and the indices cost more than the zeros."""
-_SLACK = 0.02
 
 
 def _to_csr(model: Call, inputs: Inputs) -> Prepared:
@@ -54,6 +53,7 @@ def _evidence(model: Call, prepared: Prepared) -> str:
     from torch import nn
 
     from paceline.suites.optimizations.observation import elements, observe
+    from paceline.suites.optimizations.removal import SLACK, check_share_of_each, check_smallest_removed
     from paceline.suites.optimizations.weights import serialized_bytes
 
     before, after = observe(model, prepared.inputs).matrices, observe(prepared.call, prepared.inputs).matrices
@@ -64,15 +64,11 @@ def _evidence(model: Call, prepared: Prepared) -> str:
     if share < LEAST_SHARE:
         raise NotAppliedError(f"{share:.0%} of the weights that run are laid out as compressed sparse rows")
     for old, new in pairs:
-        dense = new.to_dense()
-        kept = dense != 0
-        if old.shape != new.shape or not torch.equal(dense[kept], old[kept]):
-            raise NotAppliedError("weights that were kept have other values than before")
-        if kept.any() and old[~kept].abs().max() > old[kept].abs().min():
-            raise NotAppliedError("larger weights were removed and smaller ones kept: the mask is inverted or not ours")
+        check_smallest_removed(old, new.to_dense())
     stored = sum(new.values().numel() for _, new in pairs) / sum(old.numel() for old, _ in pairs)
-    if abs(stored - (1 - RATE)) > _SLACK:
+    if abs(stored - (1 - RATE)) > SLACK:
         raise NotAppliedError(f"{stored:.1%} of the sparse weights are stored, not {1 - RATE:.0%}")
+    check_share_of_each(((old, new.to_dense()) for old, new in pairs), RATE)
     assert isinstance(model, nn.Module)
     if not isinstance(prepared.call, nn.Module) or serialized_bytes(prepared.call) >= serialized_bytes(model):
         raise NotAppliedError("serialized size did not fall")

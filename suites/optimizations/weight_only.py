@@ -7,6 +7,8 @@ so.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from paceline.fixtures.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
@@ -17,12 +19,12 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from paceline.suites.optimizations.observation import Op
-
 _MOST_BITS = {8: 10.0, 4: 7.0, 2: 4.0}
 """Most stored bits a weight over the whole model, scales included: layers with few weights a channel (depthwise
 convolutions) have many. 4-bit groups have a scale and an offset for 32 weights, of 16 bits each or, where the kernel
 wants it, 32: 5 or 6 bits in all."""
+_ROUNDING = 2**-7
+"""Of the norm: a scale, an offset and their product with an integer, each rounded to the 8 bits of bfloat16."""
 _NAMES = {8: "int8 weight-only", 4: "int4 weight-only", 2: "ternary"}
 
 
@@ -94,27 +96,37 @@ def _unsupported(model: Call, _inputs: Inputs, _device_type: str) -> str | None:
 
 
 def _evidence(model: Call, prepared: Prepared, bits: int) -> str:
-    """Follows each weight that runs back to what is stored: integers of that many bits, and nothing beside them."""
+    """Follows each weight that runs back to what is stored, integers of that many bits and nothing beside them, and
+    holds it against the original's."""
     from torch import nn
 
-    from paceline.suites.optimizations.observation import observe
+    from paceline.suites.optimizations.observation import elements, observe
     from paceline.suites.optimizations.weights import serialized_bytes
 
-    ops = [op for op in observe(prepared.call, prepared.inputs).ops if op.matrices]
-    packed = [op for op in ops if _integers(op)]
-    numbers = sum(_elements(op) for op in packed)
-    share = numbers / max(1, sum(_elements(op) for op in ops))
+    before, after = observe(model, prepared.inputs).matrices, observe(prepared.call, prepared.inputs)
+    if len(before) != len(after.matrices):
+        raise NotAppliedError(
+            f"{len(after.matrices)} weights take part in a call, {len(before)} in one of the untouched model"
+        )
+    packed = [
+        (old, new, stored)
+        for old, new, stored in zip(before, after.matrices, after.stored, strict=True)
+        if _integers(stored)
+    ]
+    numbers = sum(new.numel() for _, new, _ in packed)
+    share = numbers / max(1, elements(after.matrices))
     if share < LEAST_SHARE:
         raise NotAppliedError(f"{share:.0%} of the weights that run are stored as integers")
-    for op in packed:
-        wide = 8 * sum(tensor.numel() for tensor in _integers(op)) / _elements(op)
-        if wide > bits + 8 * len(op.matrices) / _elements(op):  # the last byte may be filled in part
-            raise NotAppliedError(f"{op.name}: its weights are integers of {wide:.1f} bits each, not {bits}")
+    for _, new, stored in packed:
+        integers = sum(tensor.numel() for tensor in _integers(stored))
+        if 8 * integers > bits * new.numel() + 8:  # the last byte may be filled in part
+            raise NotAppliedError(f"weights are integers of {8 * integers / new.numel():.1f} bits each, not {bits}")
         if bits == 2:
-            _check_three_values(op)
-    stored = sum(map(_stored_bytes, packed)) * 8 / numbers
-    if stored > _MOST_BITS[bits]:
-        raise NotAppliedError(f"{stored:.1f} bits are stored for each {bits}-bit weight: more than integers and scales")
+            _check_three_values(new)
+    held = sum(tensor.numel() * tensor.element_size() for _, _, stored in packed for tensor in stored) * 8 / numbers
+    if held > _MOST_BITS[bits]:
+        raise NotAppliedError(f"{held:.1f} bits are stored for each {bits}-bit weight: more than integers and scales")
+    distance = _distance([(old, new) for old, new, _ in packed], bits)
     assert isinstance(model, nn.Module)
     if not isinstance(prepared.call, nn.Module):
         raise NotAppliedError("a plain callable shows no serialized size; a torch.nn.Module does")
@@ -122,52 +134,58 @@ def _evidence(model: Call, prepared: Prepared, bits: int) -> str:
     if sizes[0] >= sizes[1]:
         raise NotAppliedError(f"serialized size did not fall: {sizes[0]} bytes from {sizes[1]}")
     return (
-        f"{stored:.1f} stored bits a weight, scales included, in {len(packed)} of {len(ops)} products ({share:.0%} of "
-        f"the weights that run); serialized size {sizes[0] / sizes[1]:.2f} of the original"
+        f"{held:.1f} stored bits a weight, scales included, in {len(packed)} of {len(before)} matrices ({share:.0%} of "
+        f"the weights that run), which differ from the original by {distance:.2g} of their norm; serialized size "
+        f"{sizes[0] / sizes[1]:.2f} of the original"
     )
 
 
-def _behind(op: Op) -> list[torch.Tensor]:
-    """What is stored behind the matrices of a product, each once; scales count, biases do not."""
-    found: dict[int, torch.Tensor] = {}
-    integers_run = _takes_integers(op)
-    for weight, stored in zip(op.weights, op.stored, strict=True):
-        if weight.ndim >= 2 or integers_run:
-            found.update((id(tensor), tensor) for tensor in stored)
-    return list(found.values())
-
-
-def _integers(op: Op) -> list[torch.Tensor]:
+def _integers(stored: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     import torch
 
-    return [tensor for tensor in _behind(op) if tensor.dtype in (torch.int8, torch.uint8)]
+    return [tensor for tensor in stored if tensor.dtype in (torch.int8, torch.uint8)]
 
 
-def _takes_integers(op: Op) -> bool:
-    return "pack_mm" in op.name
+def _check_three_values(weight: torch.Tensor) -> None:
+    rows = weight.flatten(1)
+    scale = rows.abs().amax(1, keepdim=True)
+    if not ((rows == 0) | (rows.abs() == scale)).all():
+        raise NotAppliedError("a channel of the weights that run has other values than −s, 0 and s")
 
 
-def _elements(op: Op) -> int:
-    """How many weights a product multiplies by; the kernels that take packed ones do not show it in their shape."""
-    if _takes_integers(op):
-        return op.activations[0].shape[-1] * op.results[0].shape[-1]
-    return sum(weight.numel() for weight in op.matrices)
+def _distance(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]], bits: int) -> float:
+    """``‖ŵ − w‖ / ‖w‖`` over all weights; no single one may lie further from the original than its bits explain."""
+    errors, norms = [], []
+    for old, new in pairs:
+        if old.shape != new.shape:
+            raise NotAppliedError(f"a weight of shape {tuple(old.shape)} runs with shape {tuple(new.shape)}")
+        error, norm, most = float((new.float() - old.float()).norm()), float(old.float().norm()), most_error(old, bits)
+        if error > most:
+            raise NotAppliedError(
+                f"a weight of shape {tuple(old.shape)} differs from the original by {error / max(norm, 1e-30):.2g} of "
+                f"its norm, which {bits} bits do not explain: {most / max(norm, 1e-30):.2g} at most"
+            )
+        errors.append(error)
+        norms.append(norm)
+    return math.hypot(*errors) / max(math.hypot(*norms), 1e-30)
 
 
-def _stored_bytes(op: Op) -> int:
-    return sum(tensor.numel() * tensor.element_size() for tensor in _behind(op))
+def most_error(weight: torch.Tensor, bits: int) -> float:
+    """The largest ``‖ŵ − w‖`` that storing ``weight`` in so many bits can leave, derived from the weight itself.
 
-
-def _check_three_values(op: Op) -> None:
-    import torch
-
-    for weight, stored in zip(op.weights, op.stored, strict=True):
-        if weight.ndim < 2 or not any(tensor.dtype == torch.uint8 for tensor in stored):
-            continue
-        rows = weight.flatten(1)
-        scale = rows.abs().amax(1, keepdim=True)
-        if not ((rows == 0) | (rows.abs() == scale)).all():
-            raise NotAppliedError(f"{op.name}: a channel of its weights has other values than −s, 0 and s")
+    Of 8 and 4 bits: half a step in every weight, the step being that of a symmetric grid over the row (4-bit groups
+    have finer ones). Of 2 bits: what is left of a row whose weights above 0.7 of their mean magnitude are replaced by
+    the mean of these, ``‖w‖² − (Σ|w| of those)² / their number`` (Li, Zhang and Liu, "Ternary weight networks", 2016,
+    equations 3 to 6): 0.44 of the norm for normal weights. To it comes the rounding of scales and products to bfloat16.
+    """
+    rows = weight.detach().flatten(1).float()
+    magnitude = rows.abs()
+    if bits == 2:
+        kept = magnitude > 0.7 * magnitude.mean(1, keepdim=True)
+        squares = rows.square().sum(1) - (magnitude * kept).sum(1).square() / kept.sum(1).clamp_min(1)
+    else:
+        squares = (magnitude.amax(1) / (2**bits - 2)).square() * rows.shape[1]
+    return float(squares.sum().clamp_min(0).sqrt() + _ROUNDING * rows.norm())
 
 
 def _weight_only(name: str, bits: int, tolerance: float | None, description: str) -> Optimization:

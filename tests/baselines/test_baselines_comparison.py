@@ -207,6 +207,60 @@ def test_gone_needs_the_same_selection_and_a_whole_run() -> None:
     assert absent.base is not None
 
 
+@pytest.mark.parametrize(
+    ("saved", "asked", "is_asked"),
+    [
+        ({"args": "suites"}, {"args": "suites"}, True),
+        ({"args": "suites/test_a.py::test[x]"}, {"args": "suites"}, True),
+        ({"args": "suites/test_a.py::test[x]"}, {"args": "."}, True),
+        ({"args": "suites/test_a.py::test[x]"}, {"args": "suites/test_a.py::test"}, True),
+        ({"args": "'suites/test_a.py::test[a b]'"}, {"args": "'suites/test_a.py::test[a b]' other"}, True),
+        ({"args": "suites"}, {"args": "suites/test_a.py"}, False),
+        ({"args": "suites_2"}, {"args": "suites"}, False),
+        ({"args": "suites.py"}, {"args": "suites"}, False),
+        ({"args": "../elsewhere"}, {"args": "."}, False),
+        ({"args": "suites other"}, {"args": "suites"}, False),
+        ({"args": "pkg.suites.test_a::test", "pyargs": "True"}, {"args": "pkg.suites", "pyargs": "True"}, True),
+        ({"args": "pkg.suites.test_a::test", "pyargs": "True"}, {"args": "pkg.suites"}, False),
+        ({"args": "suites", "keyword": "a"}, {"args": "suites"}, True),
+        ({"args": "suites", "markers": "fast"}, {"args": "suites", "markers": "fast"}, True),
+        ({"args": "suites"}, {"args": "suites", "keyword": "a"}, False),
+        ({"args": "suites", "keyword": "a"}, {"args": "suites", "keyword": "b"}, False),
+        ({"args": "suites", "tier": "full"}, {"args": "suites"}, False),
+        ({"args": "suites", "models": "a"}, {"args": "suites"}, False),
+        ({"args": "suites"}, {"args": "suites", "deselected": "4"}, False),
+        ({"args": "suites", "deselected": "4"}, {"args": "suites", "deselected": "4"}, True),
+        ({"args": "suites", "deselected": "4"}, {"args": "suites"}, True),
+        ({"args": "it's", "keyword": "a"}, {"args": "it's"}, True),
+    ],
+)
+def test_gone_is_what_a_run_was_asked_for_by_name_or_by_more(
+    saved: dict[str, str], asked: dict[str, str], is_asked: bool
+) -> None:
+    base = baseline(entry("a"), entry("b"), selection={**SELECTION, **saved})
+    found = compare(base, run(measured("a", 100.0), selection={**SELECTION, **asked}), POLICY)
+    assert found.not_selected == (not is_asked)
+    assert [one.case.model for one in found.comparisons if one.verdict is Verdict.GONE] == ["b"] * is_asked
+
+
+def test_what_was_accepted_apart_is_gone_as_what_was_saved_first() -> None:
+    """Though a run that always leaves out as many tests was asked for more than the second save."""
+    first = {**SELECTION, "args": "suites", "markers": "fast", "deselected": "4"}
+    later = {**SELECTION, "args": "suites/test_a.py::test[b]", "markers": "fast"}
+    base = baseline(entry("a"), dataclasses.replace(entry("b"), save=1), selection=first)
+    base = dataclasses.replace(base, saves=(*base.saves, dataclasses.replace(base.saves[0], selection=later)))
+    found = compare(base, run(measured("a", 100.0), selection=first), POLICY)
+    assert [one.case.model for one in found.comparisons if one.verdict is Verdict.GONE] == ["b"]
+
+
+def test_each_comparison_knows_the_save_of_its_value() -> None:
+    base = baseline(entry("a"), dataclasses.replace(entry("b"), save=1), dataclasses.replace(entry("c"), save=1))
+    base = dataclasses.replace(base, saves=(*base.saves, dataclasses.replace(base.saves[0], revision="second")))
+    found = compare(base, run(measured("a", 100.0), measured("b", 200.0), measured("d", 1.0)), POLICY)
+    saves = {one.case.model: one.save and one.save.revision for one in found.comparisons}
+    assert saves == {"a": "abc", "b": "second", "c": "second", "d": None}
+
+
 def test_a_case_that_could_not_be_measured_is_not_called_gone() -> None:
     base = baseline(entry("a"), entry("a", (10.0,), PARAMETERS))
     absent = NotMeasured(case("a"), LATENCY, Cause.OUT_OF_MEMORY, "8 GiB")

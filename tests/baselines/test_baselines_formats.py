@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -18,10 +19,12 @@ from paceline.baselines.files import BaselineError, FormatError, StoreError
 from paceline.baselines.journal import Journal
 from paceline.baselines.metrics import LATENCY, PARAMETERS
 from paceline.baselines.parsing import MAX_NAME, MAX_TEXT
+from paceline.baselines.progress import Finished, Part, Plan, Result
 from paceline.baselines.records import (
     Baseline,
     Case,
     Cause,
+    Conditions,
     Entry,
     Fingerprint,
     Level,
@@ -60,23 +63,48 @@ METRICS = st.builds(
 )
 NOTES = st.lists(st.builds(Note, st.sampled_from(Level), TEXTS, TEXTS), max_size=2).map(tuple)
 SAMPLES = st.lists(POSITIVE, min_size=1, max_size=5).map(tuple)
-OUTCOMES = st.builds(Measured, CASES, METRICS, SAMPLES, st.just(()) | SAMPLES, NOTES) | st.builds(
-    NotMeasured, CASES, METRICS, st.sampled_from(Cause), TEXTS
+COUNTS = st.integers(0, 2**50)
+READINGS, EVENTS = st.none() | POSITIVE, st.none() | COUNTS
+CONDITIONS = st.builds(
+    Conditions,
+    *(POSITIVE, POSITIVE, COUNTS),
+    *(READINGS, READINGS, EVENTS, EVENTS, READINGS, READINGS, EVENTS, EVENTS),
 )
+OUTCOMES = st.builds(
+    Measured, CASES, METRICS, SAMPLES, st.just(()) | SAMPLES, NOTES, st.none() | CONDITIONS
+) | st.builds(NotMeasured, CASES, METRICS, st.sampled_from(Cause), TEXTS)
 FINGERPRINTS = st.builds(Fingerprint, MAPPINGS, MAPPINGS)
-RUNS = st.builds(
-    Run,
-    NAMES,
-    FINGERPRINTS,
-    TEXTS,
-    st.booleans(),
-    MOMENTS,
-    MAPPINGS,
-    st.booleans(),
-    st.lists(OUTCOMES, max_size=4, unique_by=lambda one: (one.case, one.metric.name)).map(tuple),
-    st.dictionaries(TEXTS, POSITIVE, max_size=2),
-    NOTES,
-)
+PLANS = st.builds(Plan, st.lists(TEXTS, max_size=3).map(tuple), MAPPINGS, MAPPINGS, TEXTS)
+PARTS = st.lists(st.builds(Part, NAMES, MOMENTS, COUNTS), max_size=2).map(tuple)
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> Run:
+    """A run; its finished tests share out its first outcomes, and the rest are those of a test that was cut."""
+    outcomes = draw(st.lists(OUTCOMES, max_size=4, unique_by=lambda one: (one.case, one.metric.name)).map(tuple))
+    finished: list[Finished] = []
+    left = len(outcomes)
+    while left and draw(st.booleans()):
+        number = draw(st.integers(1, left))
+        finished.append(Finished(draw(TEXTS), draw(st.sampled_from(get_args(Result))), number, draw(TEXTS)))
+        left -= number
+    return Run(
+        id=draw(NAMES),
+        fingerprint=draw(FINGERPRINTS),
+        revision=draw(TEXTS),
+        dirty=draw(st.booleans()),
+        started=draw(MOMENTS),
+        selection=draw(MAPPINGS),
+        complete=draw(st.booleans()),
+        outcomes=outcomes,
+        profile_s=draw(st.dictionaries(TEXTS, POSITIVE, max_size=2)),
+        notes=draw(NOTES),
+        resumes=draw(PARTS),
+        plan=draw(st.none() | PLANS),
+        finished=tuple(finished),
+    )
+
+
 SAVES = st.lists(
     st.builds(Save, TEXTS, st.booleans(), MOMENTS, TEXTS, TEXTS, st.lists(NAMES, max_size=3).map(tuple), MAPPINGS),
     min_size=1,
@@ -98,16 +126,22 @@ def baselines(draw: st.DrawFn) -> Baseline:
 
 
 def write(directory: Path, run: Run) -> Path:
-    journal = Journal.start(directory, dataclasses.replace(run, outcomes=()))
-    for outcome in run.outcomes:
+    journal = Journal.start(directory, dataclasses.replace(run, outcomes=(), finished=()))
+    outcomes = iter(run.outcomes)
+    for finished in run.finished:
+        for outcome in itertools.islice(outcomes, finished.outcomes):
+            journal.append(outcome)
+        journal.finish_test(finished.test, finished.result, finished.reason)
+    for outcome in outcomes:
         journal.append(outcome)
     return journal.finish(run.complete, run.profile_s, run.notes)
 
 
 def example_run() -> Run:
     case = Case("resnet18", "int8_static", "cpu", 1, (("ü", "<img>\x00"),))
+    notes = (Note(Level.INFO, "x", "y"),)
     outcomes: tuple[Outcome, ...] = (
-        Measured(case, LATENCY, (36e6, 35.5e6, 0.1), (40e6,), (Note(Level.INFO, "x", "y"),)),
+        Measured(case, LATENCY, (36e6, 35.5e6, 0.1), (40e6,), notes, Conditions(0.5, 0.25, 2, swapped_pages=0)),
         Measured(case, PARAMETERS, (11_689_512.0,)),
         NotMeasured(Case("mlp", "compile", "cpu", None), LATENCY, Cause.NO_COMPILER, "no g++"),
     )
@@ -122,10 +156,13 @@ def example_run() -> Run:
         outcomes,
         {"calls": 1.5},
         (),
+        (Part("20251121T000000Z-00000000", "2025-11-21T00:00:00Z", 1),),
+        Plan(("test_x.py::test[a]", "test_x.py::test[b]"), {"tier": '"default"'}, {"x.py": "1a2b"}, "main@1"),
+        (Finished("test_x.py::test[a]", "failed", 2, "it broke"),),
     )
 
 
-@given(RUNS)
+@given(runs())
 @settings(max_examples=60, deadline=None)
 def test_a_run_comes_back_as_it_was(run: Run) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -204,16 +241,18 @@ def test_a_run_file_cut_at_any_byte_is_its_longest_prefix_or_an_error(tmp_path: 
     path = tmp_path / "cut.jsonl"
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
-        whole_lines = sum(end <= length for end in ends)
-        if whole_lines == 0:
+        kinds = [json.loads(line)["kind"] for line in whole.splitlines()[: sum(end <= length for end in ends)]]
+        if not kinds:
             with pytest.raises(FormatError, match="delete it"):
                 read_run(path)
             continue
         expected = dataclasses.replace(
             run,
-            outcomes=run.outcomes[: whole_lines - 1],
-            complete=whole_lines == len(ends),
-            profile_s=run.profile_s if whole_lines == len(ends) else {},
+            plan=run.plan if "plan" in kinds else None,
+            outcomes=run.outcomes[: kinds.count("measured") + kinds.count("not measured")],
+            finished=run.finished[: kinds.count("finished")],
+            complete="end" in kinds,
+            profile_s=run.profile_s if "end" in kinds else {},
         )
         assert read_run(path) == expected, length
 
@@ -253,20 +292,31 @@ FAULTS: list[tuple[int, Callable[[Any], Any], str]] = [
     (1, lambda value: value.pop("revision"), "revision is missing"),
     (1, _set("selection", "tier", 3), "selection.tier must be text"),
     (1, _set("revision", "x" * (MAX_NAME + 1)), "characters long"),
-    (2, _set("samples", []), "must not be empty"),
-    (2, _set("samples", 1, -1), "nothing takes less than 0 ns"),
-    (2, _set("samples", 1, "fast"), r"samples\[1\] must be a number, not str"),
-    (2, _set("samples", 1, True), r"samples\[1\] must be a number"),
-    (2, _set("samples", 1, 10**400), "finite"),
-    (2, _set("metric", "rule", "sampledd"), "one of sampled, exact, shown"),
-    (2, _set("case", "batch_size", 0), "at least 1"),
-    (2, _set("case", "batch_size", 1.5), "whole number"),
-    (2, _set("case", "model", "\ud800"), "surrogate"),
-    (2, _set("kind", "guessed"), "kind must be one of"),
-    (4, _set("cause", "tired"), "cause must be one of"),
-    (4, _set("reason", "x" * (MAX_TEXT + 1)), "characters long"),
-    (5, _set("outcomes", 4), "ended with 4 outcomes, and 3 are here"),
-    (5, _set("profile_s", "calls", None), "must be a number, not null"),
+    (1, _set("resumes", 0, "id", "../x"), "run id"),
+    (1, _set("resumes", 0, "tests", -1), r"resumes\[0\].tests must be a whole number of at least 0"),
+    (2, _set("tests", 0, 3), r"tests\[0\] must be text"),
+    (2, _set("settings", "tier", 3), "settings.tier must be text"),
+    (2, _set("colour", "red"), "unknown field 'colour'"),
+    (3, _set("samples", []), "must not be empty"),
+    (3, _set("samples", 1, -1), "nothing takes less than 0 ns"),
+    (3, _set("samples", 1, "fast"), r"samples\[1\] must be a number, not str"),
+    (3, _set("samples", 1, True), r"samples\[1\] must be a number"),
+    (3, _set("samples", 1, 10**400), "finite"),
+    (3, _set("metric", "rule", "sampledd"), "one of sampled, exact, shown"),
+    (3, _set("case", "batch_size", 0), "at least 1"),
+    (3, _set("case", "batch_size", 1.5), "whole number"),
+    (3, _set("case", "model", "\ud800"), "surrogate"),
+    (3, _set("kind", "guessed"), "kind must be one of"),
+    (3, _set("conditions", "cpus", 1.5), "conditions.cpus must be a whole number"),
+    (3, _set("conditions", "window_s", -1), "conditions.window_s must not be negative"),
+    (3, lambda value: value["conditions"].pop("own_cpu_s"), "conditions.own_cpu_s is missing"),
+    (5, _set("outcomes", 3), "ended with 3 outcomes, and 2 are here"),
+    (5, _set("outcomes", 0), "at least 1"),
+    (5, _set("result", "green"), "one of passed, failed, skipped"),
+    (6, _set("cause", "tired"), "cause must be one of"),
+    (6, _set("reason", "x" * (MAX_TEXT + 1)), "characters long"),
+    (7, _set("outcomes", 4), "ended with 4 outcomes, and 3 are here"),
+    (7, _set("profile_s", "calls", None), "must be a number, not null"),
 ]
 
 
@@ -310,8 +360,8 @@ def test_lines_that_nothing_of_ours_writes(tmp_path: Path, line: bytes, message:
 def test_an_outcome_that_occurs_twice_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, example_run())
     lines = path.read_bytes().splitlines()
-    path.write_bytes(b"\n".join([*lines[:2], *lines[1:]]) + b"\n")
-    with pytest.raises(FormatError, match=r"line 3: resnet18-.* latency_ns occurs twice"):
+    path.write_bytes(b"\n".join([*lines[:3], *lines[2:]]) + b"\n")
+    with pytest.raises(FormatError, match=r"line 4: resnet18-.* latency_ns occurs twice"):
         read_run(path)
 
 

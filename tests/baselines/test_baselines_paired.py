@@ -19,6 +19,7 @@ from paceline.baselines.dependence import (
 )
 from paceline.baselines.metrics import LATENCY, SIZE, THROUGHPUT
 from paceline.baselines.paired import (
+    Look,
     Side,
     chance_to_convict,
     detectable,
@@ -245,18 +246,22 @@ def test_what_is_promised_is_found(sigma: float, epochs: int) -> None:
     assert chance_to_convict(size, sigma, epochs, **RULE) >= 0.79
 
 
-def test_what_comes_through_the_screen_as_well_is_found() -> None:
-    size = detectable(0.03, 16, power=0.8, screen_epochs=3, screen_threshold=math.log(1.01), **RULE)
-    alone = detectable(0.03, 16, power=0.8, **RULE)
+def test_what_comes_through_both_looks_of_a_screen_as_well_is_found() -> None:
+    looks = (Look(3, math.log(1.01)), Look(7, math.log(1.015)))
+    size, one_look, alone = (detectable(0.03, 16, power=0.8, looks=looks[:seen], **RULE) for seen in (2, 1, 0))
     assert size is not None
+    assert one_look is not None
     assert alone is not None
-    assert size > alone
+    assert size > one_look > alone
     rng = np.random.default_rng(8)
-    screened = np.median(walsh_averages(size + 0.03 * rng.normal(size=(4000, 3))), axis=1)
+    screened = size + 0.03 * rng.normal(size=(4000, 7))
+    passed = np.ones(4000, dtype=bool)
+    for look in looks:
+        passed &= np.abs(np.median(walsh_averages(screened[:, : look.epochs]), axis=1)) >= look.threshold
     confirmed = size + 0.03 * rng.normal(size=(4000, 16))
     p = signed_rank_tail(16)[exceedances(confirmed, RULE["null"], "greater")]
     is_large = np.median(walsh_averages(confirmed), axis=1) >= RULE["min_effect"]
-    assert 0.77 <= ((np.abs(screened) >= math.log(1.01)) & (p <= RULE["level"]) & is_large).mean() <= 0.83
+    assert 0.77 <= (passed & (p <= RULE["level"]) & is_large).mean() <= 0.83
 
 
 def test_the_detectable_change_follows_noise_epochs_and_level() -> None:

@@ -1,10 +1,12 @@
-"""A made-up run of the full matrix: 18 models under 28 optimizations in five suites, with what cannot be and one fault.
+"""A made-up run of the full tier: every built-in model under every built-in optimization and a few chains of one's own,
+in all six suites, with what cannot be and one fault.
 
-About 500 cells, 5,500 outcomes with the points of the sweeps, and a baseline of three processes to hold it against.
+Over 500 cells, some 8,000 outcomes with the points of the sweeps, and a baseline of three processes to hold it against.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,13 +23,12 @@ from paceline.baselines.records import (
     Outcome,
     Run,
 )
+from paceline.suites import models, optimizations
 
-MODELS = (
-    *("mlp", "mlp_narrow", "logistic", "digit_cnn", "simple_cnn", "compressed_cnn", "lstm_classifier"),
-    *("rnn_classifier", "text_transformer", "speech_conformer", "tiny_decoder", "resnet18", "resnet50"),
-    *("mobilenet_v3_small", "efficientnet_b0", "vit_b_16", "ssdlite320_mobilenet_v3_large", "convnext_tiny"),
-)
-OPTIMIZATIONS: dict[str, tuple[float, float, float]] = {
+MODELS = tuple(model.name for model in models.MODELS)
+OWN_CHAINS = ("channels_last+bf16", "prune_structured+bf16", "low_rank+int8_dynamic")
+OPTIMIZATIONS = (*(one.name for one in optimizations.OPTIMIZATIONS), *OWN_CHAINS)
+EFFECTS: dict[str, tuple[float, float, float]] = {
     "eager": (1.0, 1.0, 0.0),
     "compile": (1.31, 1.0, 2e-7),
     "aoti": (1.35, 1.0, 2e-7),
@@ -39,7 +40,6 @@ OPTIMIZATIONS: dict[str, tuple[float, float, float]] = {
     "fp16": (0.55, 0.5, 6e-4),
     "autocast_bf16": (0.7, 1.0, 3e-3),
     "autocast_fp16": (0.64, 1.0, 5e-4),
-    "tf32": (1.0, 1.0, 0.0),
     "int8_dynamic": (1.6, 0.27, 0.02),
     "int8_static": (4.1, 0.25, 0.031),
     "int8_weight_only": (0.9, 0.26, 0.006),
@@ -49,24 +49,20 @@ OPTIMIZATIONS: dict[str, tuple[float, float, float]] = {
     "prune_sensitivity": (1.0, 1.0, 0.41),
     "prune_structured": (2.6, 0.31, 0.97),
     "sparse_csr": (1.3, 0.2, 0.88),
-    "sparse_2_4": (1.0, 0.56, 0.3),
     "tied_weights": (1.01, 0.72, 0.5),
     "low_rank": (1.4, 0.55, 0.12),
-    "onnxruntime": (2.0, 1.0, 4e-7),
-    "openvino": (2.2, 1.0, 5e-7),
-    "prune_structured+int8_static": (6.8, 0.09, 0.98),
-    "low_rank+int8_weight_only": (1.2, 0.15, 0.13),
 }
-"""Speed-up, size and difference of each, about."""
+"""Speed-up, size and difference of each, about; links of a chain multiply. One that is not here changes nothing."""
 SAMPLES = 100
 PROCESSES = 3
-_HERE_NOT = {
-    "tf32": (Cause.UNSUPPORTED, "TF32 exists on NVIDIA GPUs only, not on cpu"),
-    "sparse_2_4": (Cause.UNSUPPORTED, "2:4 sparsity has kernels on CUDA only, not on cpu"),
-    "openvino": (Cause.MISSING_PACKAGE, "needs the package openvino: pip install 'paceline[openvino]'"),
+_GENERATES = frozenset(model.name for model in models.MODELS if model.new_tokens)
+_NO_IMAGES = _GENERATES | {
+    *("mlp", "mlp_narrow", "logistic", "lstm_classifier", "rnn_classifier", "text_transformer"),
 }
-_FOR_IMAGES = frozenset({"channels_last", "fuse_conv_bn"})
-_NO_IMAGES = frozenset(MODELS[:3] + MODELS[6:11])
+_IMAGES_ONLY = {
+    "channels_last": "4-D image inputs needed",
+    "fuse_conv_bn": "no convolution followed by a batch norm",
+}
 
 
 def make_full_run(name: str = "new", shift: float = 1.0) -> Run:
@@ -84,27 +80,25 @@ def make_full_run(name: str = "new", shift: float = 1.0) -> Run:
 
 def _cell(rng: random.Random, case: Case, place: int, slower: float, *, changed: bool) -> Iterator[Outcome]:
     sweep = replace(case, batch_size=None)
-    suites = ((case, metrics.LATENCY), (sweep, metrics.THROUGHPUT), (case, metrics.PEAK_RSS), (case, metrics.SIZE),
-              (case, metrics.DIFFERENCE))  # fmt: skip
-    why_not = _HERE_NOT.get(case.optimization)
-    if case.optimization in _FOR_IMAGES and case.model in _NO_IMAGES:
-        why_not = (Cause.UNSUPPORTED, f"{case.optimization} needs images, four-dimensional inputs")
-    if changed and (case.model, case.optimization) == ("tiny_decoder", "jit_freeze"):
-        why_not = (Cause.ERRORED, "RuntimeError: the cache's length is no tensor")
+    suites = [(case, metrics.LATENCY), (sweep, metrics.THROUGHPUT), (case, metrics.PEAK_RSS), (case, metrics.SIZE),
+              (case, metrics.DIFFERENCE)]  # fmt: skip
+    if case.model in _GENERATES:
+        suites.append((case, metrics.TIME_TO_FIRST_TOKEN))
+    why_not = _why_not(case, changed=changed)
     if why_not is not None:
         yield from (NotMeasured(of, metric, *why_not) for of, metric in suites)
         return
-    speedup, size, difference = OPTIMIZATIONS[case.optimization]
+    speedup, size, difference = _effect(case.optimization)
     speedup *= 1 + (hash_of(case) % 40 - 20) / 100 if case.optimization != "eager" else 1
     eager_ns = 1.7e4 * 2.1**place
     level = eager_ns / speedup * slower * (1 + rng.gauss(0, 0.004))
     reference = () if case.optimization == "eager" else _scatter(rng, eager_ns)
     grown = 1.02 if changed and (case.model, case.optimization) == ("resnet18", "bf16") else 1
     weights = 8e3 * 2.3**place
-    notes = (
+    notes = () if case.optimization == "eager" else (
         Note(Level.INFO, "evidence", f"all {20 + place} matrix products of the model ran as {case.optimization}"),
         Note(Level.INFO, "difference", f"the output differs from eager fp32 by {difference:.3g} of its norm"),
-    )
+    )  # fmt: skip
     yield Measured(case, metrics.LATENCY, _scatter(rng, level), reference, notes)
     yield from (
         Measured(case, metric, (value,))
@@ -119,22 +113,51 @@ def _cell(rng: random.Random, case: Case, place: int, slower: float, *, changed:
     rates = tuple(4e9 / one for one in _scatter(rng, level))
     yield Measured(sweep, metrics.THROUGHPUT, rates, tuple(4e9 / one for one in reference), notes[:1])
     yield Measured(sweep, metrics.SATURATION_BATCH_SIZE, (32.0,))
-    for power in range(7):
+    for power in range(max(8 - place // 2, 3)):  # a large model saturates, or takes a second, soon
         yield Measured(replace(case, batch_size=2**power), metrics.SWEEP_THROUGHPUT, (2e9 * 1.3**power / level,))
     yield from (
         Measured(case, metric, (value,))
         for metric, value in (
             (metrics.PEAK_RSS, 3e6 + weights * 8 * (1 + rng.gauss(0, 0.01))),
-            (metrics.SIZE, float(round(weights * 4 * size * grown))),
             (metrics.PARAMETERS, float(round(weights))),
             (metrics.FLOPS, float(round(weights * 2))),
         )
     )
+    yield Measured(case, metrics.SIZE, (float(round(weights * 4 * size * grown)),), notes=notes)
+    if case.model in _GENERATES:
+        yield from _generation(rng, case, eager_ns, level, notes)
     if case.optimization == "eager":
         yield NotMeasured(case, metrics.DIFFERENCE, Cause.UNSUPPORTED, "this is the reference itself")
     else:
-        yield Measured(case, metrics.DIFFERENCE, (difference * (1 + place / 20),))
+        yield Measured(case, metrics.DIFFERENCE, (difference * (1 + place / 20),), notes=notes)
         yield Measured(case, metrics.TOP1_AGREEMENT, (1 - difference / 2,))
+
+
+def _generation(
+    rng: random.Random, case: Case, eager_ns: float, level: float, notes: tuple[Note, ...]
+) -> Iterator[Outcome]:
+    for metric, share in ((metrics.TIME_TO_FIRST_TOKEN, 1.0), (metrics.TIME_PER_OUTPUT_TOKEN, 0.2)):
+        reference = _scatter(rng, share * eager_ns) if notes else ()
+        yield Measured(case, metric, _scatter(rng, share * level), reference, notes)
+    yield Measured(case, metrics.OUTPUT_TOKENS, (4e9 / level,))
+
+
+def _why_not(case: Case, *, changed: bool) -> tuple[Cause, str] | None:
+    if changed and (case.model, case.optimization) == ("tiny_decoder", "jit_freeze"):
+        return Cause.ERRORED, "RuntimeError: the cache's length is no tensor"
+    for link in case.optimization.split("+"):
+        if link == "prune_structured":
+            return Cause.MISSING_PACKAGE, "needs the package torch_pruning: pip install 'paceline[prune]'"
+        if link in _IMAGES_ONLY and case.model in _NO_IMAGES:
+            return Cause.UNSUPPORTED, _IMAGES_ONLY[link]
+    return None
+
+
+def _effect(optimization: str) -> tuple[float, float, float]:
+    speedups, sizes, differences = zip(
+        *(EFFECTS.get(link, (1.0, 1.0, 0.0)) for link in optimization.split("+")), strict=True
+    )
+    return math.prod(speedups), math.prod(sizes), sum(differences)
 
 
 def hash_of(case: Case) -> int:

@@ -2,7 +2,7 @@
 
 Run it as ``python tests/benchmarks/render_500_cases.py [FOLDER]``; the folder gets both pages.
 Every case has 200 samples on both sides and an eager reference. The full run (``full_run.py``) has about as many cells
-in five suites, and thousands of outcomes. The budget of either is 1 MB and one second, of which building the page is a
+in six suites, and thousands of outcomes. The budget of either is 1 MB and one second, of which building the page is a
 part. Times are of the wall clock, with the CPU's beside them: where these differ the machine was busy with others.
 """
 

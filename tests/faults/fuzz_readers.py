@@ -1,4 +1,4 @@
-"""Fuzz the readers of run and baseline files, guided by coverage.
+"""Fuzz the readers of run files, baselines and acknowledgements, guided by coverage.
 
 .. code:: sh
 
@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import random
 import shutil
 import sys
 import tempfile
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +32,16 @@ except ImportError:
 
 with atheris.instrument_imports(include=["paceline.baselines"]):
     from paceline.baselines import codec, parsing
+    from paceline.baselines.acknowledgements import Acknowledgement, dump_entry, load_acknowledgements
     from paceline.baselines.baselinefile import dump_baseline, parse_baseline
     from paceline.baselines.files import FormatError
     from paceline.baselines.metrics import LATENCY
+    from paceline.baselines.progress import Finished, Part, Plan
     from paceline.baselines.records import (
         Baseline,
         Case,
         Cause,
+        Conditions,
         Entry,
         Fingerprint,
         Level,
@@ -70,23 +75,45 @@ ODD_VALUES: list[Any] = [
     [[]],
     {"a": {}},
 ]
+ODD_TOML = ["nan", "2027-02-30", "2027-01-31T00:00:00", '["+1 %", "-1 %"]', '["3 %", "+9 %"]', '["-100 %", "+1e3 %"]']
+"""What JSON has no word for, and ranges that are none."""
 
 
 def example_run() -> RunRecord:
     case = Case("net", "int8", "cpu", 1, (("width", "8"),))
     note = Note(Level.WARNING, "few_samples", "only two")
-    outcomes = (
-        Measured(case, LATENCY, (1.5, 2.0), (1.0,), (note,)),
-        NotMeasured(Case("net", "bf16", "cpu", None), LATENCY, Cause.TIMED_OUT, "slow"),
+    conditions = Conditions(0.5, 0.25, 2, 0.5, 0.0, 1, 2, 3000.0, 2900.5, 0, 4)
+    return RunRecord(
+        id="r1",
+        fingerprint=Fingerprint({"cpu_model": "x"}, {"kernel": "6"}),
+        revision="abc",
+        dirty=True,
+        started=STARTED,
+        selection={"tier": "full"},
+        complete=True,
+        outcomes=(
+            Measured(case, LATENCY, (1.5, 2.0), (1.0,), (note,), conditions),
+            NotMeasured(Case("net", "bf16", "cpu", None), LATENCY, Cause.TIMED_OUT, "slow"),
+            Measured(Case("net", "eager", "cpu", 1), LATENCY, (2.5,)),
+        ),
+        profile_s={"calls": 1.0},
+        notes=(note,),
+        resumes=(Part("r0", STARTED, 1),),
+        plan=Plan(("test_x[a]", "test_x[b]"), {"tier": '"full"'}, {"x.py": "1a2b"}, "main@1"),
+        finished=(Finished("test_x[a]", "passed", 1), Finished("test_x[b]", "failed", 1, "too slow")),
     )
-    machine = Fingerprint({"cpu_model": "x"}, {"kernel": "6"})
-    return RunRecord("r1", machine, "abc", True, STARTED, {"tier": "full"}, True, outcomes, {"calls": 1.0}, (note,))
 
 
 def written(run: RunRecord, folder: Path) -> Path:
-    header = dataclasses.replace(run, outcomes=(), complete=False, profile_s={}, notes=())
+    """The run as a file; each finished test claims its outcomes, and the last ones belong to none."""
+    header = dataclasses.replace(run, outcomes=(), complete=False, profile_s={}, notes=(), finished=())
     journal = Journal.start(folder, header)
-    for outcome in run.outcomes:
+    outcomes = iter(run.outcomes)
+    for finished in run.finished:
+        for outcome in itertools.islice(outcomes, finished.outcomes):
+            journal.append(outcome)
+        journal.finish_test(finished.test, finished.result, finished.reason)
+    for outcome in outcomes:
         journal.append(outcome)
     return journal.finish(run.complete, run.profile_s, run.notes)
 
@@ -95,6 +122,11 @@ def example_baseline() -> Baseline:
     save = Save("abc", False, STARTED, "me", "why", ("r1", "r2"), {"tier": "full"})
     entries = tuple(Entry(Case(name, "eager", "cpu", 1), LATENCY, (1.0, 2.0), 0) for name in ("a", "b"))
     return Baseline("main", Fingerprint({"cpu_model": "x"}, {"kernel": "6"}), (save,), entries)
+
+
+def example_acknowledgements() -> str:
+    entry = Acknowledgement("net-int8-cpu-b1", "latency_ns", -0.01, 0.09, "0123abc", "why", "me", date(2027, 1, 31))
+    return dump_entry(entry) + "\n" + dump_entry(dataclasses.replace(entry, metric="size_bytes", low=0.0))
 
 
 def check_message(error: FormatError) -> None:
@@ -112,9 +144,8 @@ def try_run(data: bytes) -> None:
         check_message(error)
         return
     with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
-        if run.complete:
-            assert read_run(written(run, Path(folder))) == run
-        json.dumps([codec.outcome_to_json(outcome) for outcome in run.outcomes], allow_nan=False)
+        assert read_run(written(run, Path(folder))) == run
+    json.dumps([codec.outcome_to_json(outcome) for outcome in run.outcomes], allow_nan=False)
 
 
 def try_baseline(data: bytes) -> None:
@@ -128,23 +159,43 @@ def try_baseline(data: bytes) -> None:
     assert dump_baseline(parse_baseline(text)) == text
 
 
-def try_both(data: bytes) -> None:
+def try_acknowledgements(data: bytes) -> None:
+    """Read ``data`` as a file of acknowledgements; write and read again what came out."""
+    SCRATCH.write_bytes(data)
+    try:
+        found = load_acknowledgements(SCRATCH)
+    except FormatError as error:
+        check_message(error)
+        return
+    SCRATCH.write_text("\n".join(map(dump_entry, found.entries)), "utf-8")
+    assert load_acknowledgements(SCRATCH) == found
+
+
+READERS = {b"R": try_run, b"B": try_baseline, b"A": try_acknowledgements}
+"""By the first byte of an input, which says what the rest is."""
+
+
+def try_one(data: bytes) -> None:
     """The fuzzer's entry."""
     try:
-        if data[:1] == b"B":
-            try_baseline(data[1:])
-        else:
-            try_run(data[1:])
+        READERS.get(data[:1], try_run)(data[1:])
     except BaseException:
         sys.stderr.write(f"the input was {data!r}\n")
         raise
 
 
 def mutate(data: bytes, max_size: int, seed: int) -> bytes:
-    """Every other time change bytes blindly; else put an odd value or a stranger into one place of the JSON."""
+    """Every other time change bytes blindly; else put an odd value or a stranger into one place of the JSON, or of one
+    line of the TOML."""
     rng = random.Random(seed)
-    lines = data[1:].split(b"\n") if data[:1] != b"B" else [data[1:]]
+    kind = data[:1]
+    lines = [data[1:]] if kind == b"B" else data[1:].split(b"\n")
     number = rng.randrange(len(lines))
+    if kind == b"A" and rng.random() < 0.5:
+        name, equals, _ = lines[number].partition(b" = ")
+        odd = rng.choice([*map(json.dumps, ODD_VALUES), *ODD_TOML])
+        lines[number] = name + equals + odd.encode("utf-8", "surrogatepass") if equals else rng.choice(lines)
+        return (kind + b"\n".join(lines))[:max_size]
     try:
         value = parsing.parse_json(lines[number])
     except (FormatError, RecursionError):
@@ -185,7 +236,8 @@ def main() -> None:
     seeds.mkdir()
     (seeds / "run").write_bytes(b"R" + written(example_run(), FOLDER / "example").read_bytes())
     (seeds / "baseline").write_bytes(b"B" + dump_baseline(example_baseline()).encode())
-    atheris.Setup([*sys.argv, "-max_len=20000", str(seeds)], try_both, custom_mutator=mutate)
+    (seeds / "acknowledgements").write_bytes(b"A" + example_acknowledgements().encode())
+    atheris.Setup([*sys.argv, "-max_len=20000", str(seeds)], try_one, custom_mutator=mutate)
     atheris.Fuzz()
 
 

@@ -61,6 +61,28 @@ def test_a_full_disk_keeps_every_outcome_written_before_and_the_run_is_cut(small
     assert run.outcomes == tuple(outcome(number) for number in range(1, written + 1))
 
 
+def test_a_disk_with_no_room_left_but_for_the_journal_is_named(small_disk: Path) -> None:
+    """The file that keeps runs out of git is written last: it must neither end pytest nor stay there empty."""
+    first = Session(small_disk, Settings(), 0.1)
+    first.start()
+    (journal,) = first.runs.glob("*.part")
+    room, ignored = journal.stat().st_blocks * 512, first.runs / ".gitignore"
+    first.close()
+    for path in (journal, ignored):
+        path.unlink()
+    ignored.touch()  # as a run that was killed, or found the disk full, once left it
+    (small_disk / "ballast").write_bytes(b"x" * (os.statvfs(small_disk).f_bavail * 4096 - room))
+    second = Session(small_disk, Settings(), 0.1)
+    with pytest.raises(StoreError, match=r"cannot write .*\.gitignore: .*the disk is full: free some space"):
+        second.start()
+    second.close()
+    (small_disk / "ballast").unlink()
+    third = Session(small_disk, Settings(), 0.1)
+    third.start()
+    third.close()
+    assert ignored.read_text("utf-8").endswith("*\n")
+
+
 def test_after_room_is_made_the_run_goes_on(small_disk: Path) -> None:
     ballast = small_disk / "ballast"
     ballast.write_bytes(b"x" * 200_000)

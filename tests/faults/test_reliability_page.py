@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -29,6 +30,13 @@ def test_what_the_page_names_is_there(name: str) -> None:
         return
     tests = "\n".join(path.read_text("utf-8") for path in HERE.glob("test_*.py") if path != Path(__file__))
     assert re.search(rf"^def test_\w*{name}", tests, re.MULTILINE)
+
+
+def test_every_table_says_how_often_what_was_lost_and_how_to_try_it_again() -> None:
+    lines = (ROOT / "docs" / "reliability.md").read_text("utf-8").splitlines()
+    heads = [above.strip("| ").split(" | ") for above, line in itertools.pairwise(lines) if line.startswith("| ---")]
+    assert len(heads) == 6
+    assert all({"times", "lost"} < set(head) and head[-1] == "test" for head in heads)
 
 
 def test_the_page_names_most_of_them() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -15,6 +16,7 @@ import pytest
 
 from paceline.baselines.files import StoreError
 from paceline.baselines.records import Level, Measured
+from paceline.baselines.runfile import recover
 from paceline.baselines.store import Store
 
 pytestmark = pytest.mark.slow
@@ -146,6 +148,73 @@ def test_killed_at_twenty_random_moments_of_a_save(bench: Any) -> None:
     assert not list(bench.run_folder.glob("*.part"))
     newest = max((run for run in bench.runs() if run.complete), key=lambda run: run.id)
     assert {note.code for note in newest.notes if note.level is Level.INFO} <= {"recovered"}
+
+
+INTERRUPTING = """
+import json, os, signal, sys
+import pytest
+import paceline.baselines, paceline.fixtures, paceline.reports
+
+OURS = tuple(os.path.dirname(module.__file__) + os.sep for module in (
+    paceline.baselines, paceline.fixtures, paceline.reports))
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish():
+    left, seen = int(os.environ.get("INTERRUPT_AT", 0)), []
+
+    def look(frame, event, argument):
+        nonlocal left
+        code = frame.f_code
+        if event == "call" and code.co_filename.startswith(OURS) and code.co_name != "pytest_sessionfinish":
+            seen.append(f"{code.co_filename}:{code.co_name}")
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    sys.setprofile(look)
+    try:
+        return (yield)
+    finally:
+        sys.setprofile(None)
+        if "INTERRUPT_AT" not in os.environ:
+            with open("calls.json", "w") as file:
+                json.dump(seen, file)
+"""
+"""Sends SIGINT in the n-th call of a function of ours since the end of the run began, or writes down all of them."""
+
+
+def test_ctrl_c_in_any_part_of_the_end_says_what_is_kept(bench: Any) -> None:
+    """Ending the run file, judging, rendering, saving and printing: each function is as likely, however short it is."""
+    bench.write(many(40))
+    (bench.folder / "conftest.py").write_text(INTERRUPTING, "utf-8")
+    arguments = ("--pace-save=main", "--pace-processes=1", "--pace-html=report.html", "--pace-json=result.json")
+    assert bench.run(*arguments, "--pace-reason=whole") == 0, bench.output
+    calls = json.loads((bench.folder / "calls.json").read_text("utf-8"))
+    store = Store(bench.folder / ".paceline" / "baselines")
+    rng = random.Random(30)
+    said: set[str] = set()
+    for name in rng.sample(sorted(set(calls)), KILLS):
+        place = rng.choice([number for number, called in enumerate(calls, 1) if called == name])
+        reports = {path: path.stat().st_ino for path in (bench.folder / "report.html", bench.folder / "result.json")}
+        known = {run.id for run in bench.runs()}
+        code = bench.run(*arguments, f"--pace-reason={place}", env={"INTERRUPT_AT": str(place)})
+        assert code == pytest.ExitCode.INTERRUPTED, f"{name}: {bench.output}"
+        output = " ".join(bench.output.split())
+        assert "Traceback" not in output, f"{name}: {bench.output}"
+        assert "paceline: interrupted while the" in output, f"{name}: {bench.output}"
+        is_saved = any(save.reason == str(place) for save in store.load("main").saves)
+        assert is_saved == ("not saved as main" not in output), name
+        for path, before in reports.items():
+            is_written = path.stat().st_ino != before
+            assert is_written == (f"not written: {path}" not in output), name
+        assert (bench.folder / "report.html").read_bytes().rstrip().endswith(b"</html>")
+        json.loads((bench.folder / "result.json").read_text("utf-8"))
+        said |= {phrase for phrase in ("the run is kept", "not saved", "not written", "recovers") if phrase in output}
+        recover(bench.run_folder)
+        (kept,) = [run for run in bench.runs() if run.id not in known]
+        assert len({outcome.case.model for outcome in kept.outcomes}) == 40, name
+        assert not bench.survivors()
+    assert said >= {"the run is kept", "not saved", "not written"}
 
 
 def test_output_that_is_closed_early_loses_nothing(bench: Any) -> None:

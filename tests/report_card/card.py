@@ -1,343 +1,591 @@
-"""Writes the report card: every figure with its interval, the machine, the time taken and the command."""
+"""Writes the report card: every figure with how well it is known, the machine, the time taken and the command."""
 
 from __future__ import annotations
 
+import importlib.util
 import math
-from collections.abc import Callable, Iterator, Sequence
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import numpy as np
+from figures import Goal, Share, Simulated, change, percent
 from judge import (
+    REACH,
     SUITE,
     UNRESTS,
+    Course,
     Power,
-    Series,
-    Share,
+    alarms_in_order,
+    alarms_redrawn,
+    courses_in_order,
+    courses_redrawn,
     coverage,
-    default_rule,
-    disjoint_decisions,
-    false_alarms,
+    epochs_of,
+    looks_of,
+    near,
     power,
-    series_of,
-    undecided_runs,
+    size_found,
+    suspect_epochs,
+    suspect_seconds,
+    trials,
+    trials_at,
 )
-from peers import Pair, PeerRule, Samples, pairs_of, peer_rules
+from peers import Pair, PeerRule, alarmed_runs, over_cases, pairs_of, peer_rules, slow_down_needed
 from pictures import Axis, Line, chart
-from recording import RecordedEpoch, Store
-from whole import REGRESSED, WholeRun, read_whole_runs
+from recording import MOST_SAMPLES, RecordedEpoch, Store
+from series import (
+    BLOCK,
+    Recording,
+    Series,
+    machine_of,
+    mutual,
+    recordings,
+    redrawn,
+    serial,
+    sigma_of,
+    size_of,
+)
+from whole import Cost, WholeRun, read_costs, read_whole_runs
 
-from paceline.baselines.confirm import Rule, epochs_needed
-from paceline.baselines.ranks import hodges_lehmann
+from paceline.baselines.confirm import Rule
 from paceline.baselines.verdicts import Verdict
+from paceline.fixtures.ab.against import CONFIRM_S, SCREEN_S
 
-DRAWS = 40
-"""Pairs of results a case that the other tools are shown."""
-POOLED = 8
-"""Processes a result where the others are given as much measuring time as this project's rule takes."""
+R = TypeVar("R", WholeRun, Cost, RecordedEpoch)
 COMMAND = "python tests/report_card"
+WIDTH = 120
+MANY = 40
+"""Cases of a run through both stages."""
+ALARMS = Goal("≤ 1 %", high=0.01)
+NONE = Goal("none", high=0.0)
+UNDECIDED = Goal("≤ 10 %", high=0.1)
+COVERED = Goal("92 to 98 %", 0.92, 0.98)
+POWER = {0.03: Goal("≥ 80 %", 0.8), 0.05: Goal("≥ 95 %", 0.95)}
+LOADED_POWER = {0.1: Goal("≥ 90 %", 0.9)}
+SUSPECT_S, WHOLE_RUNS, COST = 60, 60, 2.5
+SIZES = (0.0, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.07)
 
 
 @dataclass(frozen=True)
-class Goal:
-    """What was promised of a figure, and whether it holds. With too little recorded to tell, that is said."""
+class Effort:
+    """How much is computed: ``runs`` of a whole suite, ten times as many of a few suspects; ``times`` that a recording
+    is drawn anew; ``pairs`` of results that the other tools are shown of each case."""
 
-    text: str
-    is_met: Callable[[float], bool]
-
-    def of(self, share: Share) -> str:
-        if not share.of:
-            return f"{self.text}: not recorded"
-        ends = [self.is_met(end) for end in share.interval]
-        if all(ends):
-            return f"{self.text}: yes"
-        if self.is_met(share.value):
-            return f"{self.text}: yes, but so few trials cannot prove it"
-        return f"{self.text}: " + ("no" if not any(ends) else "no, but so few trials cannot prove it")
+    runs: int = 300
+    times: int = 200
+    pairs: int = 25
 
 
-def write_card(store: Store, output: Path, site: Path) -> str:
+def write_card(store: Store, output: Path, site: Path, effort: Effort | None = None) -> str:
     """Judge what the store holds, write the card to ``output`` and the pictures beside it; say where. asv is installed
     in ``site``.
 
     Raises ValueError where nothing was recorded on a quiet machine.
     """
-    quiet = store.read("quiet")
-    if not quiet:
-        raise ValueError(f"{store.folder} holds no epoch of a quiet machine: {COMMAND} record")
+    quiet, others = recordings(store)
+    rule, effort = Rule(), effort or Effort()
+    runs, costs = (_of_one_machine(rows, quiet) for rows in (read_whole_runs(store.folder), read_costs(store.folder)))
     images = output.parent / "images"
     images.mkdir(parents=True, exist_ok=True)
-    lines: list[str] = []
-    for part in (_head, _alarms, _power, _intervals):
-        lines += [*part(quiet), ""]
-    for condition in store.conditions():
-        if condition != "quiet":
-            lines += [*_loaded(condition, store.read(condition)), ""]
-    lines += [*_whole(read_whole_runs(store.folder / "whole-runs.jsonl")), ""]
-    lines += [*_peers(quiet, site, images)]
-    _draw_power([power(one, default_rule()) for one in series_of(quiet) if one.extra_percent], images)
-    output.write_text("\n".join(lines).rstrip() + "\n", "utf-8")
+    found = {size: power(quiet.cases, rule, size, effort.times) for size in POWER}
+    parts = [
+        _head([quiet, *others.values()], runs, costs),
+        _cases(quiet, effort),
+        _alarms(quiet, rule, effort),
+        _power(quiet, found, rule, effort, images),
+        _intervals(quiet, rule),
+        *(_loaded(one, rule, effort) for one in others.values() if one.neighbours),
+        _whole(quiet, runs.mine, rule, effort),
+        _cost(costs.mine),
+        _peers(quiet, found[0.05], rule, effort, site, images),
+    ]
+    text = "\n\n".join("\n".join(part) for part in parts)
+    output.write_text(text + "\n", "utf-8")
     return f"{output} and two pictures in {images}"
 
 
-def _head(epochs: Sequence[RecordedEpoch]) -> Iterator[str]:
-    machine = ", ".join(f"{name} {value}" for name, value in epochs[0].machine.items())
-    hours = sum(epoch.elapsed_s for epoch in epochs) / 3600
+@dataclass(frozen=True)
+class _Measured(Generic[R]):
+    """What was measured on the machine that is judged, and how much on others."""
+
+    mine: list[R]
+    left_out: int
+
+
+def _of_one_machine(rows: Sequence[R], recording: Recording) -> _Measured[R]:
+    mine = [row for row in rows if machine_of(row.machine) == machine_of(recording.epochs[0].machine)]
+    return _Measured(mine, len(rows) - len(mine))
+
+
+# -- head --------------------------------------------------------------------------------------------------------------
+
+
+def _head(found: Sequence[Recording], runs: _Measured[WholeRun], costs: _Measured[Cost]) -> Iterator[str]:
+    machine = ", ".join(f"{name} {value}" for name, value in found[0].epochs[0].machine.items())
     yield "# The gate's report card"
     yield ""
-    yield "The gate, measured by itself. `make report-card` writes this page from the recorded epochs in"
-    yield "`tests/report_card/recording`; nothing here is typed by hand."
+    yield from _paragraph(
+        "The gate, measured by itself. `make report-card` writes this page from the recorded epochs in "
+        "`tests/report_card/recording`; nothing here is typed by hand."
+    )
     yield ""
-    yield f"- Machine: {machine}."
-    yield f"- Recorded on a quiet machine: {len(epochs)} epochs of two fresh processes, {hours:.1f} hours,"
-    yield f"  {epochs[0].started} to {epochs[-1].started}: `{COMMAND} record --minutes 60`, which goes on where it was"
-    yield "  cut."
-    yield "- *In order*: disjoint epochs in the order they were made. *Redrawn*: epochs drawn anew, with replacement,"
-    yield "  from those recorded of the same case, so that the figures are only as good as these epochs are many."
-    yield "- Every share has its 95 % interval (Clopper and Pearson) behind it."
+    yield from _item(f"Machine: {machine}. Where epochs of several machines are stored, those of the one with most "
+                     "are judged, and the others are left out.")  # fmt: skip
+    yield from _item(
+        "*In order*: trials that share no epoch, of epochs in the order they were made. Behind such a share is its "
+        "95 % interval (Clopper and Pearson), in which the cases of one epoch count as independent of each other."
+    )
+    yield from _item(
+        f"*Redrawn*: the same trials in recordings of the same length that are put together from this one, of blocks "
+        f"of {BLOCK} epochs in a row (the same ones for all cases) and of its workloads, both drawn with replacement. "
+        "Behind such a share is where 95 % of these recordings lie: what another recording of this length would give."
+    )
+    yield from _item(
+        "*Simulated*: runs put together from recorded epochs. They have no interval: more of them would know no more "
+        "of the machine than the epochs that they are made of."
+    )
     yield ""
+    yield "| condition | recorded | of other machines, left out | hours | from | to | command |"
+    yield "| --- | ---: | ---: | ---: | --- | --- | --- |"
+    for one in found:
+        yield _row(one.condition, "epochs", _Measured(list(one.epochs), one.left_out), one.command)
+    yield _row("whole runs", "runs", runs, f"{COMMAND} runs")
+    yield _row("cost", "of each kind", costs, f"{COMMAND} cost")
+
+
+def _row(
+    name: str, unit: str, found: _Measured[RecordedEpoch] | _Measured[WholeRun] | _Measured[Cost], command: str
+) -> str:
+    if not found.mine:
+        return f"| {name} | none | {found.left_out} | | | | `{command}` |"
+    hours = sum(one.elapsed_s for one in found.mine) / 3600
+    ends = f"{found.mine[0].started} | {found.mine[-1].started}"
+    return f"| {name} | {len(found.mine)} {unit} | {found.left_out} | {hours:.1f} | {ends} | `{command}` |"
+
+
+def _cases(quiet: Recording, effort: Effort) -> Iterator[str]:
     yield "## The cases"
     yield ""
-    yield "| case | lower quartile | σ of epochs, same code | extra work, by all its epochs |"
-    yield "| --- | ---: | ---: | --- |"
-    found = series_of(epochs)
-    for still in (one for one in found if not one.extra_percent):
-        extras = [one for one in found if one.workload == still.workload and one.extra_percent]
-        sizes = ", ".join(f"{_percent(one.calibrated)}" for one in extras)
-        yield f"| {still.workload} | {still.latency_ns / 1e6:.3f} ms | {100 * np.std(still.effects):.2f} % | {sizes} |"
+    yield from _paragraph(
+        "σ is the standard deviation of the epochs' effects with the same code on both sides, with where it lies in "
+        "95 % of redrawn recordings. The extra work is real; its true size is the effect of all its epochs"
+        + (" in the calibration, a recording of its own" if any(len(one.calibration) for one in quiet.slowed) else "")
+        + ", with its 95 % interval."
+    )
+    yield ""
+    yield "| case | bound by | lower quartile | σ of epochs | slowed by | true sizes of the extra work |"
+    yield "| --- | --- | ---: | --- | --- | --- |"
+    for still in quiet.still:
+        about = _workloads().get(still.workload)
+        bound = f"{about.bound}, compiled" if about and about.is_compiled else about.bound if about else "?"
+        sizes = "; ".join(_size(one, quiet) for one in quiet.slowed if one.workload == still.workload)
+        sigma, low, high = sigma_of(still, effort.times)
+        scatter = f"{100 * sigma:.2f} % ({100 * low:.2f} … {100 * high:.2f} %)"
+        slowed_by = about.slowed_by if about else "?"
+        yield (f"| {still.workload} | {bound} | {still.latency_ns / 1e6:.3f} ms | {scatter} | {slowed_by} | {sizes} |")
+    yield ""
+    correlation, chance = serial(quiet.still)
+    said = f"One epoch resembles the one before by a correlation of {correlation:+.2f} (chance alone: ± {chance:.2f})"
+    if len(quiet.still) > 1:
+        correlation, chance = mutual(quiet.still)
+        said += f", two cases of one epoch each other by {correlation:+.2f} (± {chance:.2f})"
+    yield from _paragraph(f"{said}; means over the cases with the same code on both sides.")
 
 
-def _alarms(epochs: Sequence[RecordedEpoch]) -> Iterator[str]:
-    rule, still = default_rule(), [one for one in series_of(epochs) if not one.extra_percent]
-    goal = Goal("≤ 1 %", lambda share: share <= 0.01)
+def _size(one: Series, recording: Recording) -> str:
+    effect, interval = size_of(one, recording.cases)
+    return change(effect) + (f" ({change(interval[0])} … {change(interval[1])})" if interval else "")
+
+
+def _workloads() -> Mapping[str, Any]:
+    """What the subject says of its workloads, by name."""
+    name = "report_card_workloads"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / "subject" / "workloads.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return {one.name: one for one in sys.modules[name].WORKLOADS}
+
+
+# -- the gate itself ---------------------------------------------------------------------------------------------------
+
+
+def _alarms(quiet: Recording, rule: Rule, effort: Effort) -> Iterator[str]:
+    epochs = len(quiet.epochs)
     yield "## False alarms"
     yield ""
-    yield f"The same code on both sides; every one of {SUITE} cases is forced into the confirmation, of"
-    count = max(rule.confirm_epochs, epochs_needed(SUITE, rule))
-    yield f"{count} epochs. A run counts where any case is called *regressed*."
-    yield ""
-    yield "| epochs | runs with a false alarm | goal |"
-    yield "| --- | --- | --- |"
-    for unrest in UNRESTS:
-        share = false_alarms(still, rule, unrest)
-        yield f"| redrawn, {unrest.name} | {_share(share)} | {goal.of(share)} |"
-    verdicts = disjoint_decisions(still, rule)
-    total = sum(verdicts.values())
-    in_order = Share(verdicts.get(Verdict.REGRESSED, 0), total)
-    yield f"| in order, a case at a time | {_share(in_order)} cases | none |"
-    yield ""
-    yield (
-        "The verdicts of the epochs in order, all cases suspects at once: "
-        + (
-            ", ".join(
-                f"{count} {verdict.value}" for verdict, count in sorted(verdicts.items(), key=lambda one: one[0].value)
-            )
-            or "not one whole confirmation was recorded"
-        )
-        + "."
+    yield from _paragraph(
+        f"The same code on both sides, and every case forced into the confirmation, of {epochs_of(SUITE, rule)} epochs "
+        f"where it is one of {SUITE}. A run counts where any case is called *regressed*."
     )
-    undecided = undecided_runs(still, rule, cases=40)
-    goal = Goal("≤ 10 %", lambda share: share <= 0.1)
-    yield f"Runs of 40 cases through both stages that end undecided, redrawn: {_share(undecided)}"
-    yield f"({goal.of(undecided)})."
+    yield ""
+    yield from _forced_in_order(quiet, rule)
+    yield ""
+    yield ("| simulated runs | " + " | ".join(f"suspects: {among} | {ALARMS.text}" for among in (SUITE, 5, 1)) + " |")
+    yield "| --- " + "| --- | --- " * 3 + "|"
+    for unrest in UNRESTS:
+        cells = []
+        for among in (SUITE, 5, 1):
+            runs = effort.runs if among == SUITE else 10 * effort.runs
+            share = alarms_redrawn(quiet.still, rule, unrest, among=among, runs=runs)
+            cells += [str(share), "yes" if ALARMS.is_met(share.value) else "no"]
+        yield f"| {unrest.name} | {' | '.join(cells)} |"
+    yield ""
+    yield from _paragraph(
+        f"*In order* is what happened, and all that can prove anything: no assumption on signs, symmetry or "
+        f"independence is put in. But {epochs} epochs make few such runs, and it takes 367 of them without an alarm "
+        "until their interval ends at 1 %."
+    )
+    yield ""
+    yield from _paragraph(
+        f"*Simulated* runs of {SUITE} cases are made of the {len(quiet.still)} recorded ones: {BLOCK} epochs in a row "
+        "stay together, all cases meet the same blocks, and copies of a case meet epochs evenly farther on. One coin a "
+        "run swaps the sides of all cases. So a bias of a case, resemblance from epoch to epoch and shocks that hit "
+        f"all cases do show, and the rule can fail. What these {epochs} epochs do not hold (a rarer shock, another "
+        "day) cannot show, whatever the number of runs. In the rows with unrest put in, y is an epoch's distance from "
+        "its case's mean, σ the standard deviation of the case's epochs, K their number, and e standard normal. With "
+        "one suspect or five the rule can hardly tell how much epochs resemble each other; with many it can."
+    )
+    yield ""
+    yield "Both stages, as a run of the tool goes:"
+    yield ""
+    in_order = courses_in_order(quiet.still, rule)
+    simulated = courses_redrawn(quiet.still, rule, cases=MANY, runs=effort.runs)
+    undecided = Share.over(one.is_undecided for one in in_order)
+    yield from _item(f"In order, all {len(quiet.still)} cases at once: {_told(in_order)}.")
+    yield from _item(f"Runs that end with a case undecided, in order: {undecided} ({UNDECIDED.told(undecided)}).")
+    figure = Simulated(sum(one.is_undecided for one in simulated), len(simulated), epochs)
+    yield from _item(f"The same, simulated, of {MANY} cases: {figure} ({UNDECIDED.told(figure)}).")
 
 
-def _power(epochs: Sequence[RecordedEpoch]) -> Iterator[str]:
-    rule = default_rule()
-    found = [power(one, rule) for one in series_of(epochs) if one.extra_percent]
+def _forced_in_order(recording: Recording, rule: Rule) -> Iterator[str]:
+    found = alarms_in_order(recording.still, rule)
+    verdicts = ", ".join(f"{number} {verdict.value}" for verdict, number in found.verdicts.items())
+    yield from _item(
+        f"In order, all {len(recording.still)} cases, each at the level of one among {SUITE}: runs with a false "
+        f"*regressed* {found.regressed} ({NONE.told(found.regressed)}); with a false *improved*, which is the same "
+        f"with the sides swapped, {found.improved} ({NONE.told(found.improved)})."
+        + (f" All verdicts of their cases: {verdicts}." if verdicts else "")
+    )
+
+
+def _told(courses: Sequence[Course]) -> str:
+    if not courses:
+        return "not recorded"
+    verdicts = [verdict for one in courses for verdict in one.verdicts]
+    said = ", ".join(f"{verdicts.count(one)} {one.value}" for one in Verdict if one in verdicts)
+    looks, confirmed = (sum(getattr(one, name) for one in courses) for name in ("second_looks", "confirmed"))
+    cases = len(verdicts)
+    return (
+        f"{len(courses)} run{'s' * (len(courses) > 1)}, in which {looks} of {cases} cases got a second look and "
+        f"{confirmed} a confirmation; {said}"
+    )
+
+
+def _power(
+    quiet: Recording, at_sizes: Mapping[float, Power], rule: Rule, effort: Effort, images: Path
+) -> Iterator[str]:
     yield "## Power"
     yield ""
-    yield "Real extra work, found through both stages as the only suspect. Its true size is what all its epochs say."
+    yield from _paragraph(
+        "Real extra work, found through both stages as the only suspect: a screen, a second look where it is suspect, "
+        "and the confirmation, each of epochs of its own."
+    )
+    yield ""
+    yield from _at_sizes(quiet, at_sizes, POWER)
+    yield ""
+    yield from _costs_of_a_suspect(quiet, rule)
     yield ""
     yield "![Power against the true size](images/report-card-power.svg)"
     yield ""
-    yield "| case | true size | found, in order | found, redrawn | seconds in turns |"
-    yield "| --- | ---: | --- | --- | ---: |"
-    for one in sorted(found, key=lambda one: one.series.calibrated):
-        yield (
-            f"| {one.series.workload} | {_percent(one.series.calibrated)} | {_share(one.in_order)} | "
-            f"{_share(one.redrawn)} | {one.seconds:.0f} |"
-        )
+    yield from _paragraph(
+        "The marks are the cases of this table, at their true sizes and not shifted; the line is the cases with the "
+        "same code on both sides, shifted to each size. A single case's redrawn share has no interval worth its name."
+    )
     yield ""
-    for wanted, least, most in ((0.03, 0.03, 0.045), (0.05, 0.045, 0.08)):
-        chosen = [one for one in found if least <= math.expm1(one.series.calibrated) < most]
-        goal = Goal(
-            f"≥ {80 if wanted == 0.03 else 95} %", lambda share, w=wanted: share >= (0.8 if w == 0.03 else 0.95)
-        )
-        redrawn, in_order = (_sum(getattr(one, name) for one in chosen) for name in ("redrawn", "in_order"))
-        yield (
-            f"- Of {100 * least:g} to {100 * most:g} % ({len(chosen)} cases): redrawn {_share(redrawn)} "
-            f"({goal.of(redrawn)}); in order {_share(in_order)} ({goal.of(in_order)})."
-        )
+    rows = _powers(quiet, rule, effort)
+    yield from _by_case(rows, quiet)
+    line = [(100 * size, trials_at(quiet.still, size, rule, max(5, effort.times // 10))) for size in SIZES]
+    marks = [(100 * math.expm1(size), found.redrawn.value) for _, size, found in rows]
+    picture = chart(
+        "Share of trials in which extra work is found, against its true size",
+        Axis("true size of the extra work", 0, 10, [(value, f"{value} %") for value in range(0, 11, 2)]),
+        Axis("found through both stages", 0, 1, [(value / 5, f"{20 * value} %") for value in range(6)]),
+        [Line("same code, shifted", points=[one for one in line if not math.isnan(one[1])]),
+         Line("one case, as it is", marks=[one for one in marks if not math.isnan(one[1])])],
+    )  # fmt: skip
+    (images / "report-card-power.svg").write_text(picture, "utf-8")
 
 
-def _intervals(epochs: Sequence[RecordedEpoch]) -> Iterator[str]:
-    goal = Goal("92 to 98 %", lambda share: 0.92 <= share <= 0.98)
+def _at_sizes(recording: Recording, at_sizes: Mapping[float, Power], goals: Mapping[float, Goal]) -> Iterator[str]:
+    is_calibrated = any(len(one.calibration) for one in recording.slowed)
+    known = "the calibration, a recording of its own" if is_calibrated else "all epochs that the trial does not use"
+    yield from _paragraph(
+        f"At exactly these sizes: every case whose true size lies within ± {100 * REACH:g} points has its epochs "
+        f"shifted by what its size is off. The size is known from {known}, so that a trial is not judged by itself."
+    )
+    yield ""
+    yield "| size | cases | in order | goal | redrawn | goal |"
+    yield "| ---: | ---: | --- | --- | --- | --- |"
+    for size, found in at_sizes.items():
+        goal = goals[size]
+        told = f"{found.in_order} | {goal.told(found.in_order)} | {found.redrawn} | {goal.told(found.redrawn)}"
+        yield f"| +{100 * size:g} % | {found.cases} | {told} |"
+
+
+def _costs_of_a_suspect(recording: Recording, rule: Rule) -> Iterator[str]:
+    seconds = [suspect_seconds(one, rule) for one in recording.cases]
+    worst, epochs, cases = max(seconds), suspect_epochs(rule), len(recording.cases)
+    yield from _paragraph(
+        f"A suspicious case takes {np.mean(seconds):.0f} s of turns, at most {worst:.0f} s (goal ≤ {SUSPECT_S} s: "
+        f"{'yes' if worst <= SUSPECT_S else 'no'}): {looks_of(rule)} epochs of {SCREEN_S:g} s and "
+        f"{epochs_of(1, rule)} of {CONFIRM_S:g} s. Apart from that, spawning and preparation took "
+        f"{recording.preparing_s:.1f} s an epoch and case, where {cases} cases shared an epoch's two processes; for "
+        f"{epochs} epochs that is {epochs * recording.preparing_s:.0f} s."
+    )
+
+
+def _powers(recording: Recording, rule: Rule, effort: Effort) -> list[tuple[Series, float, Power]]:
+    """The slowed cases, each with its true size and how often that is found."""
+    times = math.ceil(effort.times / 4)
+    return [(one, size_of(one, recording.cases)[0], power([one], rule, None, times)) for one in recording.slowed]
+
+
+def _by_case(rows: Sequence[tuple[Series, float, Power]], recording: Recording) -> Iterator[str]:
+    yield "| case | true size | found, in order | found, redrawn |"
+    yield "| --- | --- | --- | ---: |"
+    for one, _, found in sorted(rows, key=lambda row: row[1]):
+        share = "not recorded" if math.isnan(found.redrawn.value) else percent(found.redrawn.value)
+        yield f"| {one.workload} | {_size(one, recording)} | {found.in_order} | {share} |"
+
+
+def _intervals(quiet: Recording, rule: Rule) -> Iterator[str]:
     yield "## Honest intervals"
     yield ""
-    yield "Intervals of disjoint epochs in order, nominal 95 %, that hold the effect of all other epochs of the case"
-    yield "(of the same code: no effect at all). Few epochs make the interval coarse: of six it is one of 96.9 %."
+    yield from _paragraph(
+        "Intervals of disjoint blocks of K epochs in order, as the verdicts print them (nominal 95 %, wider where one "
+        "epoch resembles the next), that hold the truth: that of the same code is 0 by definition, that of extra work "
+        "the effect of all other epochs of the case. This too is off, so there the interval is made √(1 + K/M) times "
+        "as wide, M being the number of these other epochs. Few epochs make an interval coarse: *exact* is what one "
+        "of K independent epochs covers. *Alone*: the case is the only suspect; *together*: all cases are."
+    )
     yield ""
-    for count in (6, 8, 16):
-        share = coverage(series_of(epochs), default_rule(), count)
-        yield f"- K = {count}: {_share(share)} ({goal.of(share)})."
+    yield "| K | suspects | exact | same code | goal | extra work | goal |"
+    yield "| ---: | --- | ---: | --- | --- | --- | --- |"
+    for epochs in (6, 8, 16):
+        for together in (False, True):
+            found = coverage(quiet, rule, epochs, together=together)
+            cells = f"{found.still} | {COVERED.told(found.still)} | {found.slowed} | {COVERED.told(found.slowed)}"
+            yield f"| {epochs} | {'together' if together else 'alone'} | {percent(found.nominal)} | {cells} |"
 
 
-def _loaded(condition: str, epochs: Sequence[RecordedEpoch]) -> Iterator[str]:
-    rule = default_rule()
-    found = series_of(epochs)
-    still = [one for one in found if not one.extra_percent]
-    count = condition.partition("-")[2]
-    yield f"## Beside {count} busy processes"
+def _loaded(loaded: Recording, rule: Rule, effort: Effort) -> Iterator[str]:
+    yield f"## Beside {loaded.neighbours} busy processes"
     yield ""
-    yield f"{len(epochs)} epochs (`{COMMAND} record --neighbours {count} --extra-percent 0,10`)."
-    yield ""
-    if still:
-        goal = Goal("≤ 1 %", lambda share: share <= 0.01)
-        alarms = false_alarms(still, rule, UNRESTS[0])
-        yield f"- Runs of {SUITE} cases with a false alarm, redrawn: {_share(alarms)} ({goal.of(alarms)})."
-    goal = Goal("≥ 90 %", lambda share: share >= 0.9)
-    slowed = [power(one, rule) for one in found if one.extra_percent and math.expm1(one.calibrated) >= 0.08]
-    redrawn = _sum(one.redrawn for one in slowed)
-    yield f"- Of 8 % and more ({len(slowed)} cases) found, redrawn: {_share(redrawn)} ({goal.of(redrawn)})."
+    if loaded.still:
+        yield from _forced_in_order(loaded, rule)
+        in_order = courses_in_order(loaded.still, rule)
+        alarms = Share.over(Verdict.REGRESSED in one.verdicts for one in in_order)
+        yield from _item(f"In order, both stages: {_told(in_order)}. Runs with a false *regressed*: {alarms} "
+                         f"({NONE.told(alarms)}).")  # fmt: skip
+        figure = alarms_redrawn(loaded.still, rule, UNRESTS[0], among=SUITE, runs=effort.runs)
+        yield from _item(f"Simulated, {SUITE} cases forced into the confirmation: {figure} ({ALARMS.told(figure)}).")
+        yield ""
+    if loaded.slowed:
+        at_sizes = {size: power(loaded.cases, rule, size, effort.times) for size in LOADED_POWER}
+        yield from _at_sizes(loaded, at_sizes, LOADED_POWER)
+        yield ""
+        yield from _by_case(_powers(loaded, rule, effort), loaded)
 
 
-def _whole(runs: Sequence[WholeRun]) -> Iterator[str]:
+def _whole(quiet: Recording, runs: Sequence[WholeRun], rule: Rule, effort: Effort) -> Iterator[str]:
     yield "## Whole runs"
     yield ""
-    if not runs:
-        yield f"None yet: `{COMMAND} runs --minutes 90`."
-        return
-    alarms = Share.over(run.exit_code == REGRESSED for run in runs)
-    undecided = Share.over(run.verdicts.get(Verdict.INCONCLUSIVE.value, 0) > 0 for run in runs)
-    seconds = sum(run.elapsed_s for run in runs)
-    yield f"`pytest --pace-against HEAD` with nothing changed, {len(runs)} times in {seconds / 60:.0f} minutes"
-    yield f"(`{COMMAND} runs --minutes 90`):"
+    yield from _paragraph(
+        f"Runs of the command line with the same code on both sides (`{COMMAND} runs`). By default of four cases only, "
+        "bound by overhead, by computing and by memory, and a compiled one, since 60 runs of all would take a day."
+    )
     yield ""
-    yield f"- Runs with a *regressed*: {_share(alarms)}. Even 60 runs without one bound the rate only at 5 %."
-    yield f"- Runs that ended undecided: {_share(undecided)}."
+    if not runs:
+        yield from _item("Not recorded.")
+        return
+    cases = sum(len(run.cases) for run in runs)
+    counted = {verdict: sum(run.verdicts.get(verdict.value, 0) for run in runs) for verdict in Verdict}
+    alarmed = Share.over(run.verdicts.get(Verdict.REGRESSED.value, 0) > 0 for run in runs)
+    improved = Share.over(run.verdicts.get(Verdict.IMPROVED.value, 0) > 0 for run in runs)
+    undecided = Share.over(run.verdicts.get(Verdict.INCONCLUSIVE.value, 0) > 0 for run in runs)
+    enough = "yes" if len(runs) >= WHOLE_RUNS else "no"
+    names = sorted({name for run in runs for name in run.cases})
+    said = ", ".join(f"{number} {verdict.value}" for verdict, number in counted.items() if number)
+    yield from _item(f"{len(runs)} runs (≥ {WHOLE_RUNS}: {enough}) of {', '.join(names)}; all verdicts: {said}.")
+    yield from _item(
+        f"Runs with a *regressed*: {alarmed} (goal {NONE.text}: {'yes' if not alarmed.count else 'no'}). By itself "
+        f"this bounds the rate of false alarms only at {percent(alarmed.interval[1])}. Runs with an *improved*: "
+        f"{improved}."
+    )
+    yield from _item(f"Runs that ended undecided: {undecided} ({UNDECIDED.told(undecided)}).")
+    spent = [float(np.mean([getattr(run, name) for run in runs])) for name in ("elapsed_s", "measuring_s")]
+    yield from _item(f"A run took {spent[0]:.0f} s, of which {spent[1]:.0f} s in timed calls.")
+    same = [one for one in quiet.still if one.workload in names]
+    if len(same) != len(names):
+        yield from _item("Of some of these cases there is no recording, so that nothing is predicted.")
+        return
+    foretold = courses_redrawn(same, rule, cases=len(same), runs=effort.runs)
+    for name, words in (("second_looks", "a second look"), ("confirmed", "a confirmation")):
+        share = Share(sum(getattr(run, name) for run in runs), cases)
+        expected = sum(getattr(one, name) for one in foretold) / (len(foretold) * len(same))
+        agrees = share.interval[0] <= expected <= share.interval[1]
+        yield from _item(
+            f"Cases that got {words}: {share}. By the recording, simulated: {percent(expected)}, which "
+            f"{'agrees' if agrees else 'does not agree'}."
+        )
 
 
-# -- the others --------------------------------------------------------------------------------------------------------
+def _cost(costs: Sequence[Cost]) -> Iterator[str]:
+    yield "## Cost"
+    yield ""
+    yield from _paragraph(
+        f"The default tier of this repository at one commit, plain and against itself with nothing changed "
+        f"(`{COMMAND} cost`). Measuring is what the timed calls took, with the warm-up where the run was plain."
+    )
+    yield ""
+    yield "| started | revision | plain, measuring | plain, in all | A/B, measuring | A/B, in all | ratio | goal |"
+    yield "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |"
+    for one in costs:
+        ratio = one.against_measuring_s / one.plain_measuring_s
+        seconds = (one.plain_measuring_s, one.plain_s, one.against_measuring_s, one.against_s)
+        told = f"≤ {COST:g}: {'yes' if ratio <= COST else 'no'}"
+        cells = " | ".join(f"{spent:.0f} s" for spent in seconds)
+        yield f"| {one.started} | {one.revision[:12]} | {cells} | {ratio:.2f} | {told} |"
+    if not costs:
+        yield "| not recorded | | | | | | | |"
 
 
-def _peers(epochs: Sequence[RecordedEpoch], site: Path, images: Path) -> Iterator[str]:
-    rule = default_rule()
-    still = [one for one in series_of(epochs) if not one.extra_percent]
+# -- other tools -------------------------------------------------------------------------------------------------------
+
+
+def _peers(quiet: Recording, power_at_5: Power, rule: Rule, effort: Effort, site: Path, images: Path) -> Iterator[str]:
+    equal = round(looks_of(rule) * SCREEN_S / CONFIRM_S + epochs_of(1, rule))
+    cases = len(quiet.still)
+    simulated = courses_redrawn(quiet.still, rule, cases=cases, runs=effort.runs)
+    alarms = Simulated(sum(Verdict.REGRESSED in one.verdicts for one in simulated), len(simulated), len(quiet.epochs))
+    rules = peer_rules(site)
     yield "## Other tools' rules on the same recordings"
     yield ""
-    yield "Each is shown the old and the new code's samples as it would see them: of processes one after the other, not"
-    yield f"taking turns; once with one process a result, as people use them, and once with {POOLED} (this project's"
-    yield f"rule takes {rule.confirm_epochs} epochs, so twice that). Shares are of single cases: of a run of all"
-    yield f"{len(still)} cases a false alarm is as much likelier. The slow-down needed is what is found in 80 % of"
-    yield "trials at a false-alarm rate of 1 % a case, were the rule's threshold chosen in hindsight for this machine."
+    yield from _paragraph(
+        "Each tool is shown a stored result and a later one: side A of some epochs in a row, then side B of the next "
+        "ones, at places evenly over the recording. First with as many processes a result as its users run (by its "
+        f"defaults or its manual), then with {equal}, which measure as long as this project's rule does for a suspect "
+        "(screen, second look and confirmation). pytest-benchmark gets all samples, asv five means a process as it "
+        "takes by default, benchstat one mean a process as of one run of a benchmark. Samples are those that the "
+        f"recording keeps: at most {MOST_SAMPLES} a side and epoch, evenly thinned, the smallest one among them."
+    )
+    yield ""
+    yield from _paragraph(
+        "Shares of cases have what they are for 95 % of workloads drawn anew behind them; results overlap, so that "
+        "their number says little. *Found* is extra work of exactly 5 %, shifted as above. *At our rate*: the "
+        f"threshold, chosen in hindsight, at which no more of the {cases}-case runs have an alarm than of ours do "
+        f"({alarms}, simulated through both stages), and the slow-down of the same code that it finds in 80 % of "
+        "cases. Where a rule asks for a p as well (asv), a result that does not reach it is never an alarm; "
+        "benchstat's threshold is its p. Ours is the size that both stages find in 80 % of redrawn trials of the same "
+        f"code. In a suite of {SUITE} cases the others' thresholds would lie higher still; ours allows for it."
+    )
     yield ""
     yield "![Found against false alarms](images/report-card-roc.svg)"
     yield ""
-    yield "| rule | setting | processes | false alarms a case | found, extra work of 5 % | slow-down needed |"
-    yield "| --- | --- | ---: | --- | --- | ---: |"
+    yield "| rule | setting | processes | false alarms, cases | in runs | +5 % found | threshold at our rate | needs |"
+    yield "| --- | --- | ---: | --- | --- | --- | --- | ---: |"
     curves = []
-    for processes in (1, POOLED):
-        if len(epochs) < 2 * processes:
-            yield f"| | | {processes} | not recorded | not recorded | |"
-            continue
-        pairs = pairs_of(epochs, processes=processes, count=DRAWS)
-        for peer in peer_rules(site):
-            row, curve = _peer(peer, pairs, processes)
-            curves += [curve] if processes == POOLED else []
+    for is_equal in (False, True):
+        for peer in rules:
+            processes = equal if is_equal else peer.processes
+            row, curve = _peer(peer, quiet, processes, alarms.value, effort)
+            curves += [curve] if is_equal and curve else []
             yield row
-    slowed = [power(one, rule) for one in series_of(epochs) if one.extra_percent == 5]
-    ours = _ours(still, [one.series for one in slowed], rule)
-    alarms = _sum(Share.over(_single_alarms(one, rule)) for one in still)
-    found = _sum(one.redrawn for one in slowed)
-    needed = _needed(*ours)
-    setting = f"band 2 %, α 1 % | {rule.confirm_epochs}"
-    yield f"| **paceline** | {setting} | {_share(alarms)} | {_share(found)} | {needed:.1f} % |"
-    curves.insert(0, Line("paceline", points=_roc(*ours)))
+    if not any(peer.name == "asv continuous" for peer in rules):
+        yield "| asv continuous | | | asv is not installed: `make report-card` installs it | | | | |"
+    still = redrawn(lambda some, places: trials(some, places, rule), quiet.still, effort.times, seed=5)
+    found = power_at_5.redrawn
+    needs = size_found(quiet.still, rule, max(5, effort.times // 10))
+    setting = f"band {100 * rule.min_effect:g} %, α {100 * rule.alpha:g} %"
+    yield f"| **paceline** | {setting} | {equal} | {still} | {alarms} | {found} | its own | **{_slow_down(needs)}** |"
+    marks = [] if math.isnan(still.value) or math.isnan(found.value) else [(still.value, found.value)]
+    curves.insert(0, Line("paceline", marks=marks))
     (images / "report-card-roc.svg").write_text(_draw_roc(curves), "utf-8")
 
 
-def _peer(peer: PeerRule, pairs: Sequence[Pair], processes: int) -> tuple[str, Line]:
-    alarmed = dict(zip(map(id, pairs), peer.alarms(pairs), strict=True))
-    still, slowed = ([pair for pair in pairs if pair.extra_percent == percent] for percent in (0, 5))
-    false, true = (Share.over(alarmed[id(pair)] for pair in group) for group in (still, slowed))
-    moves = tuple(np.array([_moved(pair, peer.statistic) for pair in group]) for group in (still, slowed))
-    needed = f"{_needed(*moves):.1f} %"
-    row = f"| {peer.name} | {peer.setting} | {processes} | {_share(false)} | {_share(true)} | {needed} |"
-    name = f"{peer.name} {peer.setting.split(':')[0].removeprefix('compare-fail ')}"
-    return row, Line(name.split(",")[0], points=_roc(*moves), marks=[(false.value, true.value)])
+def _peer(peer: PeerRule, quiet: Recording, processes: int, rate: float, effort: Effort) -> tuple[str, Line | None]:
+    """A row of the table, and the curve over all thresholds with a mark at the tool's own."""
+    pairs = pairs_of(quiet.epochs, processes=processes, most=effort.pairs)
+    still = [pair for pair in pairs if not pair.extra_percent]
+    slowed = _at_five_percent(pairs, quiet)
+    name = f"| {peer.name} | {peer.setting} | {processes} |"
+    if not still:
+        return f"{name} not recorded | | | | |", None
+    alarmed = peer.alarms([*still, *slowed])
+    false, true = alarmed[: len(still)], alarmed[len(still) :]
+    runs = Share(*alarmed_runs(still, false))
+    threshold, needed = slow_down_needed(peer, still, rate)
+    row = (
+        f"{name} {over_cases(still, false, effort.times)} | {runs.count} of {runs.of} | "
+        f"{over_cases(slowed, true, effort.times)} | {peer.words(threshold)} | {_slow_down(needed)} |"
+    )
+    moves = [np.array([peer.score(pair) for pair in group]) for group in (still, slowed)]
+    label = f"{peer.name} {peer.setting.removeprefix('compare-fail ').split(':')[0].split(',')[0]}"
+    if not slowed:
+        return row, None
+    return row, Line(label, points=_roc(*moves), marks=[(float(np.mean(false)), float(np.mean(true)))])
 
 
-def _moved(pair: Pair, statistic: Callable[[Samples], float]) -> float:
-    return math.log(float(statistic(pair.new)) / float(statistic(pair.base)))
+def _at_five_percent(pairs: Sequence[Pair], quiet: Recording) -> list[Pair]:
+    """Pairs with extra work of about 5 %, made exactly that."""
+    series = {(one.workload, one.extra_percent): one for one in near(quiet.cases, 0.05)}
+    found = []
+    for pair in pairs:
+        one = series.get((pair.workload, pair.extra_percent))
+        truth = one.truth(np.array(pair.epochs)) if one else None
+        if truth is not None:
+            found.append(pair.slowed(math.log1p(0.05) - truth.effect))
+    return found
 
 
-def _ours(still: Sequence[Series], slowed: Sequence[Series], rule: Rule) -> tuple[np.ndarray, np.ndarray]:
-    """Estimates of confirmations whose epochs are redrawn: of the same code, and of extra work."""
-    rng = np.random.default_rng(22)
-
-    def estimates(series: Sequence[Series], *, is_still: bool) -> np.ndarray:
-        found = []
-        for one in series:
-            for _ in range(DRAWS):
-                drawn = one.effects[rng.integers(len(one.effects), size=rule.confirm_epochs)]
-                found.append(hodges_lehmann(drawn * rng.choice([-1.0, 1.0], size=len(drawn)) if is_still else drawn))
-        return np.array(found)
-
-    return estimates(still, is_still=True), estimates(slowed, is_still=False)
-
-
-def _single_alarms(still: Series, rule: Rule) -> list[bool]:
-    share = false_alarms([still], rule, UNRESTS[0], suspects=1, runs=DRAWS)
-    return [place < share.count for place in range(share.of)]
-
-
-def _needed(still: np.ndarray, slowed: np.ndarray) -> float:
-    """The slow-down in percent that is found in 80 % at 1 % false alarms, by the scatter of the same code."""
-    return 100 * math.expm1(float(np.quantile(still, 0.99) - np.quantile(still - np.median(still), 0.2)))
+def _slow_down(size: float) -> str:
+    if math.isnan(size):
+        return "not recorded"
+    return f"{100 * size:.1f} %" if math.isfinite(size) else "never found"
 
 
 def _roc(still: np.ndarray, slowed: np.ndarray) -> list[tuple[float, float]]:
-    thresholds = np.unique(np.concatenate([still, slowed]))[::-1]
-    chosen = thresholds[np.unique(np.linspace(0, len(thresholds) - 1, 60).astype(int))]
-    return [(0.0, 0.0), *((float((still >= t).mean()), float((slowed >= t).mean())) for t in chosen), (1.0, 1.0)]
+    """Shares of alarms over all thresholds, from the highest; what no threshold lets through joins at the end."""
+    scores = np.concatenate([still, slowed])
+    thresholds = np.unique(scores[np.isfinite(scores)])[::-1]
+    chosen = thresholds[np.unique(np.linspace(0, len(thresholds) - 1, 60).astype(int))] if len(thresholds) else []
+    return [(0.0, 0.0), *((float((still >= t).mean()), float((slowed >= t).mean())) for t in chosen)]
 
 
 def _draw_roc(curves: Sequence[Line]) -> str:
     shares = [(value / 5, f"{20 * value} %") for value in range(6)]
     return chart(
-        "Share of slow-downs of about 5 % that are found, against the share of false alarms",
-        Axis("false alarms a case (marks: at the tool's own setting)", 0, 1, shares),
+        "Share of slow-downs of 5 % that are found, against the share of false alarms",
+        Axis("false alarms, cases (marks: at the tool's own setting)", 0, 1, shares),
         Axis("found", 0, 1, shares),
         curves,
     )
 
 
-def _draw_power(found: Sequence[Power], images: Path) -> None:
-    marks = [(100 * math.expm1(one.series.calibrated), one.redrawn.value) for one in found]
-    text = chart(
-        "Share of trials in which extra work is found, against its true size",
-        Axis("true size of the extra work", 0, 10, [(value, f"{value} %") for value in range(0, 11, 2)]),
-        Axis("found through both stages", 0, 1, [(value / 5, f"{20 * value} %") for value in range(6)]),
-        [Line("one case, redrawn", marks=marks)],
-    )
-    (images / "report-card-power.svg").write_text(text, "utf-8")
-
-
 # -- words -------------------------------------------------------------------------------------------------------------
 
 
-def _share(share: Share) -> str:
-    if not share.of:
-        return "not recorded"
-    low, high = share.interval
-    return f"{share.count} of {share.of}: {100 * share.value:.1f} % ({100 * low:.1f} … {100 * high:.1f} %)"
+def _paragraph(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
-def _percent(effect: float) -> str:
-    return f"{100 * math.expm1(effect):+.1f} %"
-
-
-def _sum(shares: Iterator[Share] | Sequence[Share]) -> Share:
-    listed = list(shares)
-    return Share(sum(one.count for one in listed), sum(one.of for one in listed))
+def _item(text: str) -> list[str]:
+    return textwrap.wrap(f"- {text}", WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)

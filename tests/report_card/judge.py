@@ -1,4 +1,8 @@
-"""Judges recorded epochs by the tool's own rule: false alarms, power, honest intervals."""
+"""Judges a recording by the tool's own rule: false alarms, both stages, power, honest intervals.
+
+What takes ``positions`` judges the epochs at these places; in order these are all places from the first to the last.
+Trials that follow each other share no epoch.
+"""
 
 from __future__ import annotations
 
@@ -7,83 +11,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-from recording import RecordedEpoch
-from scipy.stats import binomtest
+from figures import Redrawn, Share, Simulated
+from series import SEED, Array, Positions, Recording, Series, drawn_run, redrawn
 
-from paceline.baselines.confirm import Rule, decide, epochs_needed, is_suspect
-from paceline.baselines.ranks import hodges_lehmann, walsh_interval
-from paceline.baselines.verdicts import Verdict
+from paceline.baselines.confirm import Rule, compare_epochs, decide, epochs_needed, second_look, suspects
+from paceline.baselines.metrics import LATENCY
+from paceline.baselines.ranks import critical_count, signed_rank_tail
+from paceline.baselines.records import Case, Epoch, Turn
+from paceline.baselines.verdicts import Policy, Verdict
+from paceline.fixtures.ab.against import CONFIRM_S, SCREEN_S
 
-Array = npt.NDArray[np.float64]
-SEED = 20
 SUITE = 200
 """Cases of the run whose false alarms are asked for."""
-RUNS = 400
-"""Runs that are put together from recorded epochs."""
-REDRAWN = 400
-"""Trials a case whose epochs are drawn anew from the recorded ones."""
+POLICY = Policy()
+REACH = 0.025
+"""How far a case's true size may lie from the size asked for, to be shifted there."""
 
 
-@dataclass(frozen=True)
-class Share:
-    """``count`` of ``of``, with its 95 % interval (Clopper & Pearson, Biometrika 26, 1934)."""
-
-    count: int
-    of: int
-
-    @property
-    def value(self) -> float:
-        return self.count / self.of if self.of else math.nan
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        if not self.of:
-            return (0.0, 1.0)
-        found = binomtest(self.count, self.of).proportion_ci(0.95, method="exact")
-        return (float(found.low), float(found.high))
-
-    @classmethod
-    def over(cls, found: Iterable[bool]) -> Share:
-        listed = list(found)
-        return cls(sum(listed), len(listed))
+def epochs_of(among: int, rule: Rule) -> int:
+    """Of a confirmation of so many suspects."""
+    return max(rule.confirm_epochs, epochs_needed(among, rule))
 
 
-@dataclass(frozen=True)
-class Series:
-    """All epochs of one case in their order: effects of whole epochs, and of their first part as a screen sees it."""
-
-    workload: str
-    extra_percent: int
-    effects: Array
-    screen_effects: Array
-    seconds: float
-    """That an epoch's turns took, on average."""
-    latency_ns: float
-
-    @property
-    def calibrated(self) -> float:
-        """The effect by all epochs together; of no extra work it is 0 by definition."""
-        return hodges_lehmann(list(self.effects)) if self.extra_percent else 0.0
-
-
-def series_of(epochs: Sequence[RecordedEpoch]) -> list[Series]:
-    """The cases of a recording; one that some epoch lacks is refused, by name."""
-    groups: dict[tuple[str, int], list[tuple[float, float, float, float]]] = {}
-    for epoch in epochs:
-        for one in epoch.records:
-            row = (one.effect, one.screen_effect, one.measuring_s, float(np.quantile(one.samples[0], 0.25)))
-            groups.setdefault((one.workload, one.extra_percent), []).append(row)
-    for key, rows in groups.items():
-        if len(rows) != len(epochs):
-            raise ValueError(
-                f"{key} is in {len(rows)} of {len(epochs)} epochs: these are recordings of different cases"
-            )
-    found = []
-    for (workload, percent), rows in sorted(groups.items()):
-        effects, screens, seconds, latency = np.array(rows, dtype=np.float64).T
-        found.append(Series(workload, percent, effects, screens, float(seconds.mean()), float(np.median(latency))))
-    return found
+def looks_of(rule: Rule) -> int:
+    """Epochs before a confirmation: the first look's and the second's."""
+    return rule.screen_epochs + rule.second_look_epochs
 
 
 # -- false alarms ------------------------------------------------------------------------------------------------------
@@ -91,152 +43,306 @@ def series_of(epochs: Sequence[RecordedEpoch]) -> list[Series]:
 
 @dataclass(frozen=True)
 class Unrest:
-    """What is put into redrawn epochs: ``tails`` multiplies each by a heavy-tailed factor, ``correlation`` lets one
-    resemble the next, ``drift`` adds a trend of so many standard deviations over the run."""
+    """What is put into redrawn epochs; ``name`` says how. ``tails`` multiplies each epoch's distance from its case's
+    mean by |t| of three degrees of freedom. ``correlation`` lets one resemble the next and keeps their scatter.
+    ``wave`` adds half a wave over the run to all cases, ``wander`` a slow autoregression to each, both in standard
+    deviations of the case's epochs; neither is centred, so that a run as a whole is off."""
 
     name: str
     tails: bool = False
     correlation: float = 0.0
-    drift: float = 0.0
+    wave: float = 0.0
+    wander: float = 0.0
 
-    def put_into(self, drawn: Array, rng: np.random.Generator) -> Array:
-        """``drawn`` is of shape (cases, epochs)."""
-        found = drawn.copy()
+    def put_into(self, drawn: Array, centre: Array, sigma: Array, rng: np.random.Generator) -> Array:
+        """``drawn`` is of shape (cases, epochs); each case's mean and standard deviation of (cases, 1)."""
+        moved = drawn - centre
         if self.tails:
-            found *= np.abs(rng.standard_t(3, size=found.shape))
+            moved *= np.abs(rng.standard_t(3, size=moved.shape))
         if self.correlation:
-            for place in range(1, found.shape[1]):
-                found[:, place] = (
-                    self.correlation * found[:, place - 1] + math.sqrt(1 - self.correlation**2) * found[:, place]
-                )
-        if self.drift:
-            # Up and down again within a run: no side is slower, but epochs near each other agree.
-            wave = np.sin(np.linspace(0, 2 * math.pi, found.shape[1]) + rng.uniform(0, 2 * math.pi))
-            found += self.drift * found.std(axis=1, keepdims=True) * wave
+            moved = _autoregression(moved, self.correlation)
+        if self.wave:
+            phase = rng.uniform(0, 2 * math.pi)
+            moved = moved + self.wave * sigma * np.cos(np.linspace(0, math.pi, moved.shape[1]) + phase)
+        if self.wander:
+            moved = moved + self.wander * sigma * _autoregression(rng.normal(size=moved.shape), 0.9)
+        found: Array = centre + moved
         return found
+
+
+def _autoregression(fresh: Array, correlation: float) -> Array:
+    """Each value is ``correlation`` times the one before and so much of the ``fresh`` one that the scatter stays."""
+    found = fresh.copy()
+    for place in range(1, fresh.shape[1]):
+        found[:, place] = correlation * found[:, place - 1] + math.sqrt(1 - correlation**2) * fresh[:, place]
+    return found
 
 
 UNRESTS = (
     Unrest("as recorded"),
-    Unrest("heavier tails (× |t|, 3 degrees of freedom)", tails=True),
-    Unrest("one epoch like the next (ρ = 0.5)", correlation=0.5),
-    Unrest("drift (± one standard deviation)", drift=1.0),
+    Unrest("heavier tails: each epoch's distance from its case's mean × abs(t), 3 degrees of freedom", tails=True),
+    Unrest("one epoch like the next: yₜ′ = 0.5 yₜ₋₁′ + √0.75 yₜ", correlation=0.5),
+    Unrest("drift: + σ cos(φ + π t/K) for all cases of a run, φ drawn once a run", wave=1.0),
+    Unrest("slow wander: + σ/2 zₜ for each case, zₜ = 0.9 zₜ₋₁ + √0.19 eₜ", wander=0.5),
+    Unrest("twice as much of it: + σ zₜ", wander=1.0),
 )
 
 
-def false_alarms(
-    still: Sequence[Series], rule: Rule, unrest: Unrest, *, suspects: int = SUITE, runs: int = RUNS
-) -> Share:
-    """Runs with at least one false *regressed*, of runs whose every case is forced into the confirmation.
-
-    Epochs are drawn anew from those of each case without extra work, each with a random sign: with the same code on
-    both sides the sign is a coin.
-    """
-    rng = np.random.default_rng([SEED, suspects])
-    epochs = max(rule.confirm_epochs, epochs_needed(suspects, rule))
-    alarmed = []
-    for _ in range(runs):
-        drawn = np.stack([_redrawn(still[case % len(still)].effects, epochs, rng) for case in range(suspects)])
-        drawn *= rng.choice([-1.0, 1.0], size=drawn.shape)
-        decisions = decide(dict(enumerate(map(tuple, unrest.put_into(drawn, rng)))), rule)
-        alarmed.append(any(one.verdict is Verdict.REGRESSED for one in decisions.values()))
-    return Share.over(alarmed)
+def forced(effects: Sequence[Array], among: int, rule: Rule) -> list[Verdict]:
+    """The verdicts of cases that are all forced into one confirmation, among so many: those that are not there have no
+    epochs and only count."""
+    there: dict[int, tuple[float, ...]] = {place: tuple(one) for place, one in enumerate(effects)}
+    absent: dict[int, tuple[float, ...]] = dict.fromkeys(range(len(there), among), ())
+    decided = decide(there | absent, rule)
+    return [decided[place].verdict for place in there]
 
 
-def _redrawn(effects: Array, epochs: int, rng: np.random.Generator) -> Array:
-    found: Array = effects[rng.integers(len(effects), size=epochs)]
-    return found
+@dataclass(frozen=True)
+class InOrder:
+    """Runs of recorded epochs in the order they were made: how many called a case *regressed*, how many called one
+    *improved* (with the sides swapped it would have been *regressed*), and all verdicts of their cases."""
+
+    regressed: Share
+    improved: Share
+    verdicts: Mapping[Verdict, int]
 
 
-def disjoint_decisions(still: Sequence[Series], rule: Rule) -> Mapping[Verdict, int]:
-    """The verdicts of runs of disjoint recorded epochs in the order they were made, all cases suspects."""
-    epochs = max(rule.confirm_epochs, epochs_needed(len(still), rule))
+def alarms_in_order(still: Sequence[Series], rule: Rule, *, among: int = SUITE) -> InOrder:
+    """Disjoint runs, one after the other: every case without extra work is confirmed as one among so many."""
+    epochs = epochs_of(among, rule)
+    runs = [
+        forced([one.effects[start : start + epochs] for one in still], among, rule)
+        for start in range(0, len(still[0].effects) - epochs + 1, epochs)
+    ]
     counts: dict[Verdict, int] = {}
-    for start in range(0, min(len(one.effects) for one in still) - epochs + 1, epochs):
-        run = {place: tuple(one.effects[start : start + epochs]) for place, one in enumerate(still)}
-        for decision in decide(run, rule).values():
-            counts[decision.verdict] = counts.get(decision.verdict, 0) + 1
-    return counts
+    for verdict in (verdict for run in runs for verdict in run):
+        counts[verdict] = counts.get(verdict, 0) + 1
+    return InOrder(
+        Share.over(Verdict.REGRESSED in run for run in runs),
+        Share.over(Verdict.IMPROVED in run for run in runs),
+        counts,
+    )
 
 
-def undecided_runs(still: Sequence[Series], rule: Rule, *, cases: int, runs: int = RUNS) -> Share:
-    """Runs of ``cases`` cases through both stages that end with a case undecided, epochs redrawn."""
-    rng = np.random.default_rng([SEED, 1, cases])
-    return Share.over(_ends_undecided(still, rule, cases, rng) for _ in range(runs))
+def alarms_redrawn(still: Sequence[Series], rule: Rule, unrest: Unrest, *, among: int, runs: int) -> Simulated:
+    """Runs with at least one false *regressed*, of runs made of recorded epochs (:func:`series.drawn_run`) whose every
+    case is forced into the confirmation. One coin a run swaps the sides of all its cases."""
+    rng = np.random.default_rng([SEED, among])
+    epochs = epochs_of(among, rule)
+    alarmed = 0
+    for _ in range(runs):
+        drawn = drawn_run(still, among, epochs, rng)
+        effects = np.stack([one.effects[positions] for one, positions in drawn])
+        centre = np.array([[one.effects.mean()] for one, _ in drawn])
+        sigma = np.array([[one.effects.std(ddof=1)] for one, _ in drawn])
+        swapped = rng.choice([-1.0, 1.0])
+        verdicts = forced(list(swapped * unrest.put_into(effects, centre, sigma, rng)), among, rule)
+        alarmed += Verdict.REGRESSED in verdicts
+    return Simulated(alarmed, runs, len(still[0].effects))
 
 
-def _ends_undecided(still: Sequence[Series], rule: Rule, cases: int, rng: np.random.Generator) -> bool:
-    chosen = [still[place] for place in rng.integers(len(still), size=cases)]
-    found = [one for one in chosen if is_suspect(tuple(_flipped(one.screen_effects, rule.screen_epochs, rng)), rule)]
-    if not found:
+# -- both stages -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a run did with its cases: how many got a second look, how many a confirmation, and the verdict of each."""
+
+    second_looks: int
+    confirmed: int
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def is_undecided(self) -> bool:
+        return Verdict.INCONCLUSIVE in self.verdicts
+
+
+@dataclass(frozen=True)
+class Screened:
+    """What the tool's own screen made of a run's cases, each of which is a place in it: those that got a second look,
+    and those that stay suspect after it."""
+
+    epochs: tuple[Epoch, ...]
+    again: tuple[int, ...]
+    suspected: tuple[int, ...]
+
+
+def screened(run: Sequence[tuple[Series, Positions]], rule: Rule) -> Screened:
+    """The first look at each case's first epochs, the second at those that follow."""
+
+    def look(places: Iterable[int], begin: int, end: int) -> list[Epoch]:
+        return [
+            _epoch(place, number + 1, one.screen_effects[positions[number]])
+            for place in places
+            for one, positions in [run[place]]
+            for number in range(begin, end)
+        ]
+
+    epochs = look(range(len(run)), 0, rule.screen_epochs)
+    again = [int(case.model) for case, _ in second_look(epochs, rule, POLICY)]
+    epochs += look(again, rule.screen_epochs, looks_of(rule))
+    return Screened(tuple(epochs), tuple(again), tuple(int(case.model) for case, _ in suspects(epochs, rule, POLICY)))
+
+
+def course(run: Sequence[tuple[Series, Positions]], rule: Rule) -> Course:
+    """A run through both stages by the tool's own functions: what stays suspect is confirmed by the epochs behind those
+    of the screen."""
+    screen, looks = screened(run, rule), looks_of(rule)
+    confirmation = [
+        _epoch(place, number, one.effects[positions[number]])
+        for place in screen.suspected
+        for one, positions in [run[place]]
+        for number in range(looks, looks + epochs_of(len(screen.suspected), rule))
+    ]
+    verdicts = {int(one.case.model): one.verdict for one in compare_epochs(screen.epochs, confirmation, rule, POLICY)}
+    return Course(len(screen.again), len(screen.suspected), tuple(verdicts[place] for place in range(len(run))))
+
+
+def is_found(one: Series, positions: Positions, rule: Rule) -> bool:
+    """Whether a case is called *regressed* through both stages, as the only one of its run."""
+    if not screened([(one, positions)], rule).suspected:
         return False
-    epochs = max(rule.confirm_epochs, epochs_needed(len(found), rule))
-    drawn = {place: tuple(_flipped(one.effects, epochs, rng)) for place, one in enumerate(found)}
-    return any(one.verdict is Verdict.INCONCLUSIVE for one in decide(drawn, rule).values())
+    looks = looks_of(rule)
+    return forced([one.effects[positions[looks : looks + epochs_of(1, rule)]]], 1, rule) == [Verdict.REGRESSED]
 
 
-def _flipped(effects: Array, epochs: int, rng: np.random.Generator) -> Array:
-    found: Array = _redrawn(effects, epochs, rng) * rng.choice([-1.0, 1.0], size=epochs)
-    return found
+def _epoch(place: int, number: int, effect: float) -> Epoch:
+    """An epoch of that effect; what time it was does not matter."""
+    return Epoch(Case(str(place), "", "", 1), LATENCY, number, (Turn((1e6,), (1e6 * math.exp(effect),)),))
+
+
+def courses_in_order(still: Sequence[Series], rule: Rule) -> list[Course]:
+    """Disjoint runs of all cases, one after the other, with epochs for as many suspects as there are cases."""
+    length = looks_of(rule) + epochs_of(len(still), rule)
+    return [
+        course([(one, np.arange(start, start + length)) for one in still], rule)
+        for start in range(0, len(still[0].effects) - length + 1, length)
+    ]
+
+
+def courses_redrawn(still: Sequence[Series], rule: Rule, *, cases: int, runs: int) -> list[Course]:
+    """Runs of ``cases`` cases made of recorded epochs (:func:`series.drawn_run`)."""
+    rng = np.random.default_rng([SEED, 2, cases])
+    length = looks_of(rule) + epochs_of(cases, rule)
+    return [course(drawn_run(still, cases, length, rng), rule) for _ in range(runs)]
 
 
 # -- power -------------------------------------------------------------------------------------------------------------
 
 
+def suspect_seconds(one: Series, rule: Rule) -> float:
+    """What the turns of a case take that goes through screen, second look and confirmation."""
+    return one.seconds * (looks_of(rule) * SCREEN_S / CONFIRM_S + epochs_of(1, rule))
+
+
+def suspect_epochs(rule: Rule) -> int:
+    """How many epochs such a case is part of."""
+    return looks_of(rule) + epochs_of(1, rule)
+
+
+def trials(cases: Sequence[Series], positions: Positions, rule: Rule, size: float | None = None) -> Share:
+    """Of disjoint trials the share in which a case is called *regressed* through both stages, as the only suspect.
+
+    With a ``size`` (a fraction) each trial's epochs are shifted by as much as that size lies from the case's true one,
+    known from epochs that the trial does not use (:meth:`series.Series.truth`); where too few are left, it is left out.
+    """
+    length = suspect_epochs(rule)
+    found = []
+    for start in range(0, len(positions) - length + 1, length):
+        mine = positions[start : start + length]
+        for one in cases:
+            moved = one if size is None else at_size(one, size, mine)
+            if moved is not None:
+                found.append(is_found(moved, mine, rule))
+    return Share.over(found)
+
+
+def at_size(one: Series, size: float, apart_from: Positions) -> Series | None:
+    """A case's epochs as though its true size were ``size``."""
+    truth = one.truth(apart_from)
+    return None if truth is None else one.shifted(math.log1p(size) - truth.effect)
+
+
+def near(cases: Sequence[Series], size: float) -> list[Series]:
+    """Those whose extra work has a true size, by all their epochs, within :data:`REACH` of ``size``."""
+    sizes = [(one, one.truth()) for one in cases if one.extra_percent]
+    return [one for one, truth in sizes if truth is not None and abs(math.expm1(truth.effect) - size) <= REACH]
+
+
 @dataclass(frozen=True)
 class Power:
-    """How often the extra work of one case was found, through both stages. ``in_order`` takes disjoint epochs as they
-    were made, ``redrawn`` draws them anew; ``seconds`` is what the turns of one suspect took."""
+    """How often a size is found, in order and redrawn, by how many ``cases``."""
 
-    series: Series
+    cases: int
     in_order: Share
-    redrawn: Share
-    seconds: float
+    redrawn: Redrawn
 
 
-def power(slowed: Series, rule: Rule) -> Power:
-    """The chance to be found as the only suspect."""
-    screen, confirm = rule.screen_epochs, max(rule.confirm_epochs, epochs_needed(1, rule))
-    whole = screen + confirm
-    in_order = [
-        is_found(slowed.screen_effects[start : start + screen], slowed.effects[start + screen : start + whole], rule)
-        for start in range(0, len(slowed.effects) - whole + 1, whole)
-    ]
-    rng = np.random.default_rng([SEED, 2])
-    redrawn = [
-        is_found(_redrawn(slowed.screen_effects, screen, rng), _redrawn(slowed.effects, confirm, rng), rule)
-        for _ in range(REDRAWN)
-    ]
-    return Power(slowed, Share.over(in_order), Share.over(redrawn), slowed.seconds * whole)
+def power(cases: Sequence[Series], rule: Rule, size: float | None, times: int) -> Power:
+    """Of ``cases`` as they are, or of those :func:`near` a size, shifted to it."""
+    chosen = cases if size is None else near(cases, size)
+    everything = np.arange(len(cases[0].effects)) if cases else np.arange(0)
+    return Power(
+        len(chosen),
+        trials(chosen, everything, rule, size),
+        redrawn(lambda some, positions: trials(some, positions, rule, size), chosen, times, seed=3),
+    )
 
 
-def is_found(screen: Array, confirmation: Array, rule: Rule) -> bool:
-    """Whether both stages together convict."""
-    if not is_suspect(tuple(screen), rule):
-        return False
-    return decide({0: tuple(confirmation)}, rule)[0].verdict is Verdict.REGRESSED
+def trials_at(still: Sequence[Series], size: float, rule: Rule, times: int) -> float:
+    """The share found of cases without extra work that are shifted to a ``size``."""
+    return redrawn(lambda some, positions: trials(some, positions, rule, size), still, times, seed=4).value
+
+
+def size_found(still: Sequence[Series], rule: Rule, times: int, *, share: float = 0.8) -> float:
+    """The size (a fraction) that is found in ``share`` of trials, to a twentieth of a percent: infinite where a doubled
+    time is not, no number where too little is recorded. The same epochs are drawn for every size."""
+    low, high = 0.0, 1.0
+    most = trials_at(still, high, rule, times)
+    if not most >= share:
+        return math.nan if math.isnan(most) else math.inf
+    while high - low > 0.0005:
+        middle = (low + high) / 2
+        low, high = (low, middle) if trials_at(still, middle, rule, times) >= share else (middle, high)
+    return high
 
 
 # -- intervals ---------------------------------------------------------------------------------------------------------
 
 
-def coverage(all_series: Sequence[Series], rule: Rule, epochs: int) -> Share:
-    """Intervals of so many disjoint epochs that hold the effect of all *other* epochs of the case (of no extra work:
-    nothing)."""
-    covered = []
-    for one in all_series:
-        for start in range(0, len(one.effects) - epochs + 1, epochs):
-            mine = one.effects[start : start + epochs]
-            rest = np.concatenate([one.effects[:start], one.effects[start + epochs :]])
-            if one.extra_percent and len(rest) < 2 * epochs:
+@dataclass(frozen=True)
+class Coverage:
+    """Intervals of ``epochs`` epochs that hold the truth, for cases without and with extra work; ``nominal`` is what
+    an interval of so few epochs covers exactly."""
+
+    epochs: int
+    nominal: float
+    still: Share
+    slowed: Share
+
+
+def coverage(recording: Recording, rule: Rule, epochs: int, *, together: bool) -> Coverage:
+    """The intervals that :func:`decide` prints, of disjoint blocks in order; each case is the only suspect, or they all
+    are in one confirmation ``together``.
+
+    The truth of a case with extra work rests on other epochs and is off by an error of its own, of M epochs 1/√M as
+    large as σ where the estimate's is 1/√K: each end is moved away from the estimate by √(1 + K/M), so that an exact
+    interval covers what it promises.
+    """
+    held: dict[bool, list[bool]] = {True: [], False: []}
+    for start in range(0, len(recording.epochs) - epochs + 1, epochs):
+        mine = np.arange(start, start + epochs)
+        effects = {place: tuple(one.effects[mine]) for place, one in enumerate(recording.cases)}
+        groups = [effects] if together else [{place: one} for place, one in effects.items()]
+        decisions = {place: one for group in groups for place, one in decide(group, rule).items()}
+        for place, one in enumerate(recording.cases):
+            truth, decision = one.truth(mine), decisions[place]
+            if truth is None or decision.effect is None or decision.low is None or decision.high is None:
                 continue
-            truth = hodges_lehmann(list(rest)) if one.extra_percent else 0.0
-            found = walsh_interval(tuple(mine), rule.confidence)
-            if found is not None:
-                covered.append(found[0] <= truth <= found[1])
-    return Share.over(covered)
-
-
-def default_rule() -> Rule:
-    """The rule with the settings that people get."""
-    return Rule()
+            widened = math.sqrt(1 + epochs / truth.epochs)
+            low = decision.effect - widened * (decision.effect - decision.low)
+            high = decision.effect + widened * (decision.high - decision.effect)
+            held[not one.extra_percent].append(low <= truth.effect <= high)
+    count = critical_count(epochs, (1 - rule.confidence) / 2)
+    nominal = math.nan if count is None else 1 - 2 * float(signed_rank_tail(epochs)[count])
+    return Coverage(epochs, nominal, Share.over(held[True]), Share.over(held[False]))

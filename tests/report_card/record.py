@@ -80,6 +80,7 @@ def record(
     store: Store,
     *,
     minutes: float,
+    condition: str = "quiet",
     neighbours: int = 0,
     extra_percent: str = "0,3,5",
     only: str = "",
@@ -87,14 +88,13 @@ def record(
 ) -> int:
     """Record whole epochs until ``minutes`` are over or there are ``most`` new ones; return how many were recorded.
 
-    ``only`` keeps the cases whose id contains it.
+    They are stored under ``condition``. ``only`` keeps the cases whose id contains one of these, divided by commas.
     """
-    condition = f"loaded-{neighbours}" if neighbours else "quiet"
     os.environ[EXTRA_VARIABLE] = extra_percent
     deadline = time.monotonic() + 60 * minutes
     recorded = 0
     with subject_repository() as tree, Sides(tree, "HEAD") as sides, busy_neighbours(neighbours):
-        node_ids = [node_id for node_id in collect(tree) if only in node_id]
+        node_ids = [node_id for node_id in collect(tree) if any(name in node_id for name in only.split(","))]
         ring = Ring(
             sides=sides,
             args=ARGS,

@@ -36,7 +36,8 @@ class Record:
 
 @dataclass(frozen=True)
 class RecordedEpoch:
-    """All cases of one epoch, under the condition it was recorded in (``quiet``, or ``loaded`` by busy processes)."""
+    """All cases of one epoch, under the condition it was recorded in: ``quiet``, ``calibration`` (quiet, and only
+    to know the true sizes of the extra work), or ``loaded-2`` by so many busy processes."""
 
     condition: str
     number: int

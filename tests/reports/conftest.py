@@ -193,7 +193,7 @@ def make_hostile() -> tuple[Judgement, Run]:
     text = "".join(HOSTILE)
     print_of = Fingerprint({text: text}, {text: text})
     run = make_run(
-        outcomes, id=text, fingerprint=print_of, revision=text, started=text, selection={text: text},
+        outcomes, id=text, fingerprint=print_of, revision=text, started=text, selection={text: text, "args": text},
         notes=(Note(Level.ERROR, text, text),), profile_s={text: 1.0},
     )  # fmt: skip
     save = Save(text, True, text, text, text, (text,), {text: text})
@@ -211,7 +211,7 @@ def example() -> Page:
 def hostile() -> Page:
     """The page of :func:`make_hostile`."""
     judgement, run = make_hostile()
-    return build_page(judgement, run, now=NOW, command=f"pytest {HOSTILE[0]}")
+    return build_page(judgement, run, now=NOW)
 
 
 @pytest.fixture

@@ -26,10 +26,12 @@ CASE = Case("mlp", "eager", "cpu", 1)
 def store_run(tmp_path: Path) -> Make:
     """Writes a run file with one size and one latency, and returns its path."""
 
-    def make(run_id: str, *, size: float = 1000.0, complete: bool = True, cpu: str = "Xeon") -> Path:
+    def make(
+        run_id: str, *, size: float = 1000.0, slower: float = 1.0, complete: bool = True, cpu: str = "Xeon"
+    ) -> Path:
         header = Run(run_id, Fingerprint({"cpu_model": cpu}), "abc123", False, "2026-03-01T08:00:00Z",
                      {"tier": "smoke"}, False, ())  # fmt: skip
-        level = 1e6 * (1 + int(run_id[-1]) / 1000)
+        level = 1e6 * slower * (1 + int(run_id[-1]) / 1000)
         outcomes: list[Outcome] = [
             Measured(CASE, metrics.SIZE, (size,)),
             Measured(CASE, metrics.LATENCY, tuple(level * (1 + step / 1000) for step in range(40))),
@@ -102,6 +104,25 @@ def test_compare_with_a_stored_baseline_by_name_and_by_file(
     assert "cpu_model was Xeon, is Epyc" in capsys.readouterr().out.replace("\n    ", " ")
 
 
+@pytest.mark.parametrize(
+    ("settings", "arguments", "code"),
+    [
+        ("", [], 11),
+        ("band = 0.3", [], 0),
+        ("band = 0.3", ["--band", "2%"], 11),
+        ('[[tool.paceline.case]]\nmatch = "mlp-eager-*"\nband = 0.3', [], 0),
+        ('[[tool.paceline.case]]\nmatch = "resnet18-*"\nband = 0.3', [], 11),
+        ('blocks = ["regressed"]', [], 0),
+    ],
+)
+def test_compare_judges_as_the_project_here_has_set(
+    store_run: Make, inside: Path, settings: str, arguments: list[str], code: int
+) -> None:
+    (inside / "pyproject.toml").write_text(f"[tool.paceline]\n{settings}\n", encoding="utf-8")
+    base = [str(store_run(f"base-{number}")) for number in range(1, 6)]
+    assert main(["compare", *arguments, *base, str(store_run("slow-3", slower=1.2))]) == code
+
+
 def test_frame_writes_csv(store_run: Make, inside: Path) -> None:
     run = str(store_run("run-1"))
     assert main(["frame", run, "--csv", "run.csv"]) == 0
@@ -143,7 +164,9 @@ def test_bad_input_is_one_line_that_names_it(
     assert "Traceback" not in error
 
 
-@pytest.mark.parametrize("text", ["not toml [", "[tool.paceline]\nbaselines = 3\n"])
+@pytest.mark.parametrize(
+    "text", ["not toml [", "[tool.paceline]\nbaselines = 3\n", "[tool.paceline]\nbnad = 1\n", "[tool]\npaceline = 1"]
+)
 def test_a_broken_project_file_is_named(
     store_run: Make, inside: Path, capsys: pytest.CaptureFixture[str], text: str
 ) -> None:

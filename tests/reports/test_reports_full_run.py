@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
 from types import ModuleType
 
 import pytest
 
-from paceline.baselines.records import NotMeasured
+from paceline.baselines.metrics import TIME_PER_OUTPUT_TOKEN, TIME_TO_FIRST_TOKEN
+from paceline.baselines.records import Metric, NotMeasured
 from paceline.reports.bymodel import FULL_ROWS, group_by_model
 from paceline.reports.document import render_json
 from paceline.reports.html import render_html
@@ -18,6 +20,7 @@ from paceline.reports.matrix import build_matrix
 from paceline.reports.matrixdoc import render_matrix
 from paceline.reports.page import Page
 from paceline.reports.terminal import render_terminal
+from paceline.suites.models import MODELS
 
 
 @pytest.fixture(params=["judged", "alone"])
@@ -86,9 +89,19 @@ def test_points_of_a_sweep_are_told_with_it(judged: Page) -> None:
     assert not [detail for detail in judged.details if detail.case.batch_size not in (None, 1)]
     stated = json.loads(render_json(judged))["shown"]
     sizes = {one["case"]["batch_size"] for one in stated if one["metric"]["name"] == "sweep_throughput_per_s"}
-    assert sizes == {1, 2, 4, 8, 16, 32, 64}
+    assert sizes == {1, 2, 4, 8, 16, 32, 64, 128}
     text = render_html(judged)
     assert re.search(r"Sweep throughput at 1: [\d.]+/s → [\d.]+/s · at 2: ", text)
+
+
+@pytest.mark.parametrize("metric", [TIME_TO_FIRST_TOKEN, TIME_PER_OUTPUT_TOKEN], ids=lambda metric: metric.name)
+def test_generation_is_told_of_every_model_that_generates(judged: Page, metric: Metric) -> None:
+    generating = {model.name for model in MODELS if model.new_tokens}
+    rows = [row for row in judged.rows if row.metric == metric and row.comparison.ratio is not None]
+    assert {row.case.model for row in rows} == generating
+    assert len(rows) > 10
+    (heat_map,) = (one for one in judged.heat_maps if one.metric == metric)
+    assert set(heat_map.models) == generating
 
 
 def test_terminal_and_markdown_stay_short(page: Page) -> None:
@@ -99,20 +112,19 @@ def test_terminal_and_markdown_stay_short(page: Page) -> None:
 
 def test_without_a_baseline_the_terminal_names_the_fastest(alone: Page) -> None:
     text = " ".join(" ".join(render_terminal(alone, width=200, colour=False, unicode=True)).split())
-    assert re.search(
-        r"mlp \([\d.]+ µs\): prune_structured\+int8_static [\d.]+×, .*; \d+ of \d+ optimizations slower", text
-    )
+    assert re.search(r"mlp \([\d.]+ µs\): int8_static [\d.]+×, .*; \d+ of \d+ optimizations slower", text)
     assert "… and 1 more such table, in the report" in text
 
 
 def test_the_matrix_of_a_full_run_has_every_cell(made: ModuleType, alone: Page) -> None:
     matrix = build_matrix([alone.run], models=made.MODELS, optimizations=made.OPTIMIZATIONS)
     states = Counter(cell.state for cell in matrix.every)
-    assert len(matrix.every) == len(made.MODELS) * len(made.OPTIMIZATIONS) == sum(states.values())
+    assert len(matrix.every) == len(made.MODELS) * len(made.OPTIMIZATIONS) >= 500
     latencies = [one for one in alone.run.outcomes if one.metric.name == "latency_ns"]
     faults = [one for one in latencies if isinstance(one, NotMeasured) and one.cause.is_fault]
     assert (states["fault"], states["absent"]) == (len(faults), 0) == (1, 0)
     text = render_matrix(matrix, "python -m paceline.reports matrix RUN.jsonl")
     cells = text.partition("## Cells")[2].partition("## How it was made")[0]
-    assert len(re.findall(r"^\| `[\w+]+` \|", cells, re.MULTILINE)) == 3 * len(made.OPTIMIZATIONS)
+    parts = math.ceil(len(made.MODELS) / 6)
+    assert len(re.findall(r"^\| `[\w+]+` \|", cells, re.MULTILINE)) == parts * len(made.OPTIMIZATIONS)
     assert "- `tiny_decoder-jit_freeze-cpu-b1`, latency: **errored**." in text

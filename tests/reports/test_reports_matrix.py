@@ -12,26 +12,40 @@ import pytest
 
 from paceline.baselines import metrics
 from paceline.baselines.journal import Journal
-from paceline.baselines.records import Case, Cause, Fingerprint, Measured, NotMeasured, Outcome, Run
+from paceline.baselines.progress import Plan
+from paceline.baselines.records import (
+    Case,
+    Cause,
+    Fingerprint,
+    Level,
+    Measured,
+    Metric,
+    Note,
+    NotMeasured,
+    Outcome,
+    Run,
+)
+from paceline.baselines.runfile import read_run
 from paceline.reports.__main__ import main
-from paceline.reports.matrix import IncompleteMatrixError, MatrixCell, build_matrix, state_of
-from paceline.reports.matrixdoc import render_matrix, run_command
+from paceline.reports.matrix import UNPROVEN, IncompleteMatrixError, Lack, MatrixCell, build_matrix, state_of
+from paceline.reports.matrixdoc import render_matrix
 
 MODELS, OPTIMIZATIONS = ("mlp", "text_transformer"), ("compile", "eager", "int8_dynamic")
 REASONS = {
     cause: f"the reason that belongs to the cause called {cause.value}" for cause in Cause
 }  # fmt: skip
+PROVEN = (Note(Level.INFO, "evidence", "all 3 matrix products ran so"),)
 
 
 def case(model: str, optimization: str) -> Case:
     return Case(model, optimization, "cpu", 1)
 
 
-def timed(of: Case, speedup: float = 2.0) -> Measured:
+def timed(of: Case, speedup: float = 2.0, notes: tuple[Note, ...] = PROVEN) -> Measured:
     """A latency of 1 ms over the speed-up, with its eager reference around it."""
     samples = tuple(1e6 / speedup * (1 + step % 5 / 1000) for step in range(80))
     reference = () if of.optimization == "eager" else tuple(1e6 * (1 + step % 5 / 1000) for step in range(80))
-    return Measured(of, metrics.LATENCY, samples, reference)
+    return Measured(of, metrics.LATENCY, samples, reference, () if of.optimization == "eager" else notes)
 
 
 def run_of(outcomes: Sequence[Outcome], started: str = "2026-03-01T08:00:00Z", **changes: object) -> Run:
@@ -54,7 +68,11 @@ def found(matrix_of: Sequence[Run], model: str, optimization: str) -> MatrixCell
 
 def test_a_measured_cell_has_speed_size_and_difference() -> None:
     one = case("mlp", "compile")
-    beside = [Measured(one, metrics.COMPRESSION_RATE, (4.0,)), Measured(one, metrics.DIFFERENCE, (0.0125,))]
+    beside = [
+        Measured(one, metrics.SIZE, (1e4,), notes=PROVEN),
+        Measured(one, metrics.COMPRESSION_RATE, (4.0,)),
+        Measured(one, metrics.DIFFERENCE, (0.0125,), notes=PROVEN),
+    ]
     cell = found([run_of([*full(), *beside])], "mlp", "compile")
     assert (cell.state, cell.size_ratio, cell.difference) == ("measured", 0.25, 0.0125)
     assert cell.speedup == pytest.approx(2.0)
@@ -65,7 +83,7 @@ def test_a_measured_cell_has_speed_size_and_difference() -> None:
 
 def test_a_speedup_whose_interval_holds_one_says_so() -> None:
     restless = tuple(1e6 * (1 + step % 7 / 10) for step in range(80))
-    outcome = Measured(case("mlp", "bf16"), metrics.LATENCY, restless, tuple(reversed(restless)))
+    outcome = Measured(case("mlp", "bf16"), metrics.LATENCY, restless, tuple(reversed(restless)), PROVEN)
     assert "| `bf16` | ≈ **" in render_matrix(build_matrix([run_of([*full(), outcome])]), "")
 
 
@@ -89,6 +107,62 @@ def test_the_states_of_the_world_are_no_faults() -> None:
         Cause.NO_COMPILER: "unsupported",
         Cause.MISSING_PACKAGE: "unsupported",
     }
+
+
+WITHOUT_EVIDENCE = """
+import pytest
+import torch
+from paceline.fixtures import Model, Optimization
+
+NET = Model("net", build=lambda: torch.nn.Linear(8, 8), inputs=lambda batch_size: torch.randn(batch_size, 8))
+SHOWN = Optimization("shown", apply=lambda model, inputs: model, evidence=lambda model, prepared: "it was looked at")
+CLAIMED = Optimization("claimed", apply=lambda model, inputs: model)
+
+
+@pytest.mark.parametrize("model", [NET], ids=str)
+@pytest.mark.parametrize("optimization", [SHOWN, CLAIMED], ids=str)
+def test_latency(measure, model, optimization, device, batch_size):
+    measure(model, optimization, device, batch_size)
+"""
+
+
+def test_what_was_timed_without_evidence_is_a_fault(pytester: pytest.Pytester) -> None:
+    pytester.makepyprojecttoml("[tool.paceline]\nwarmup_limit_s = 0.05\n")
+    pytester.makepyfile(WITHOUT_EVIDENCE)
+    pytester.runpytest_subprocess("--pace-seconds=0.005", "--pace-threads=2").assert_outcomes(passed=2)
+    (path,) = (pytester.path / ".paceline" / "runs").glob("*.jsonl")
+    matrix = build_matrix([read_run(path)])
+    cells = {cell.case.optimization: cell for cell in matrix.every}
+    assert cells["shown"].state == "measured"
+    reason = "claimed declares no evidence: nothing proves that it took effect"
+    assert cells["claimed"].lacks == (Lack("latency", "fault", UNPROVEN, reason),)
+    assert (cells["claimed"].state, cells["claimed"].value) == ("fault", None)
+    assert (matrix.counted, matrix.exit_code) == ("1 measured, 1 fault", 1)
+    text = render_matrix(matrix, "")
+    assert "| `claimed` | **fault: measured without evidence** <sup>1</sup> |" in text
+    assert "- `net-claimed-cpu-b1`, latency: **measured without evidence**. claimed declares no" in text
+    assert "--pace-seconds=0.005 --pace-threads=2\n" in text
+    assert "as it recorded it, and what made this" in text
+
+
+@pytest.mark.parametrize(("metric", "what"), [(metrics.SIZE, "size"), (metrics.DIFFERENCE, "difference")])
+def test_a_value_beside_it_without_evidence_is_a_fault_and_not_shown(metric: Metric, what: str) -> None:
+    one = case("mlp", "compile")
+    outcomes = [*full(), Measured(one, metric, (0.25,)), Measured(one, metrics.COMPRESSION_RATE, (4.0,))]
+    matrix = build_matrix([run_of(outcomes)])
+    cell = found(matrix.runs, "mlp", "compile")
+    assert (cell.state, [(lack.what, lack.cause) for lack in cell.lacks]) == ("measured", [(what, UNPROVEN)])
+    assert (cell.size_ratio if what == "size" else cell.difference) is None
+    assert (matrix.counted, matrix.exit_code) == ("3 measured; 1 fault beside a measured latency", 1)
+
+
+def test_only_what_should_be_there_and_is_not_fails() -> None:
+    absent = build_matrix([run_of(full())], models=["resnet18"], partial=True)
+    assert (absent.counted, absent.exit_code) == ("3 measured, 3 absent", 1)
+    here_not = NotMeasured(case("mlp", "aoti"), metrics.LATENCY, Cause.NO_COMPILER, "no compiler")
+    assert build_matrix([run_of([*full(), here_not])]).exit_code == 0
+    broken = NotMeasured(case("mlp", "aoti"), metrics.LATENCY, Cause.CRASHED, "signal 11")
+    assert build_matrix([run_of([*full(), broken])]).exit_code == 1
 
 
 def test_a_fault_beside_a_measured_latency_is_seen() -> None:
@@ -163,22 +237,28 @@ def test_the_document_says_how_it_was_made() -> None:
                    dirty=True, complete=False)  # fmt: skip
     text = render_matrix(build_matrix([run_of(full()), other]), "python -m paceline.reports matrix a.jsonl")
     assert "**Another kind of machine** in run `run-01`: cpu&#95;model Xeon instead of Arm." in text
-    assert "`0123abc` with uncommitted changes | **cut short** |" in text
+    assert "`0123abc` with uncommitted changes | not recorded | **cut short** |" in text
+    assert "(where there is no --pace-seconds, how long it measured is not recorded):" in " ".join(text.split())
     assert "pytest suites -k 'not slow | x' --pace-tier=full\npython -m paceline.reports matrix a.jsonl\n```" in text
     assert "6 cells; 6 measured, 0 not applicable, 0 unsupported (not measured), 0 faults." in " ".join(text.split())
 
 
-def test_a_run_command_is_quoted_for_a_shell() -> None:
-    selection = {
-        "tier": "full",
-        "args": "suites/test_latency.py",
-        "models": "mlp,a b",
-        "markers": "not x",
-        "cold": "True",
-    }
-    assert shlex.split(run_command(run_of((), selection=selection))) == [
-        "pytest", "suites/test_latency.py", "-m", "not x", "--pace-tier=full", "--pace-models=mlp,a b", "--pace-cold",
-    ]  # fmt: skip
+def test_runs_on_cores_of_their_own_say_which() -> None:
+    runs = [
+        run_of(full(model), f"2026-03-0{day}T08:00:00Z", fingerprint=Fingerprint({}, {"cpu_affinity": cpus}))
+        for day, (model, cpus) in enumerate(zip(MODELS, ("0", "1-3"), strict=True), 1)
+    ]
+    text = render_matrix(build_matrix(runs), "")
+    assert re.findall(r"^\| `run-(\d+)` \|.*\| (\S+) \| yes \|$", text, re.MULTILINE) == [("01", "0"), ("02", "1-3")]
+    assert "Differs in run" not in text
+
+
+def test_the_commands_say_how_long_each_run_measured() -> None:
+    plan = Plan(("a test",), {"measure_s": "0.25", "threads": "2", "seed": "7"})
+    runs = [run_of(full(), plan=plan), run_of(full("text_transformer"), "2026-03-02T08:00:00Z", plan=plan)]
+    text = render_matrix(build_matrix(runs), "make it")
+    command = "pytest suites -k 'not slow | x' --pace-tier=full --pace-seconds=0.25 --pace-threads=2"
+    assert text.endswith(f"as it recorded it, and what made this:\n\n```sh\n{command}\nmake it\n```\n")
 
 
 def test_no_cell_is_blank_and_no_name_breaks_the_tables(hostile_texts: tuple[str, ...]) -> None:
@@ -224,8 +304,9 @@ def test_the_command_writes_it_from_files(tmp_path: Path, capsys: pytest.Capture
     assert main(arguments) == 4
     assert "text_transformer-int8_dynamic-cpu-b1" in capsys.readouterr().err
     assert not target.exists()
-    assert main([*arguments, "--partial"]) == 0
-    assert "6 cells in" in capsys.readouterr().out
+    assert main([*arguments, "--partial"]) == 1
+    assert "6 cells in" in (said := capsys.readouterr().out)
+    assert ": 5 measured, 1 absent" in said
     text = target.read_text("utf-8")
     said = " ".join(text.replace("\\\n", " ").split())
     assert f"python -m paceline.reports {shlex.join([*arguments, '--partial'])} ```" in said

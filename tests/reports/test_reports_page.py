@@ -1,20 +1,48 @@
 from __future__ import annotations
 
+import os
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timezone
+from pathlib import Path
 
 import pytest
 
 from paceline.baselines import metrics
-from paceline.baselines.records import Case, Cause, Fingerprint, Measured, Metric, NotMeasured
-from paceline.baselines.verdicts import Judgement, Policy, Verdict
+from paceline.baselines.progress import Finished, Plan
+from paceline.baselines.records import (
+    Case,
+    Cause,
+    Difference,
+    Fingerprint,
+    Measured,
+    Metric,
+    NotMeasured,
+    Outcome,
+    Run,
+    Save,
+)
+from paceline.baselines.verdicts import Comparison, Judgement, Policy, Verdict
 from paceline.reports import commands, words
+from paceline.reports.commands import CommandLine
 from paceline.reports.page import Page, build_page
+from paceline.reports.terminal import render_terminal
 
 PageOf = Callable[..., Page]
 ONE, TWO = Case("mlp", "eager", "cpu", 1), Case("mlp", "int8", "cpu", 8)
+NOW = datetime(2026, 3, 4, 12, 0, tzinfo=timezone.utc)
+
+
+def make_run(outcomes: list[Outcome], **changes: object) -> Run:
+    run = Run("r1", Fingerprint({"cpu_model": "x"}), "abc", False, "2026-03-04T11:55:00Z", {}, True, tuple(outcomes))
+    return replace(run, **changes)  # type: ignore[arg-type]
+
+
+def compared(case: Case, metric: Metric, base: float, ratio: float, verdict: Verdict) -> Comparison:
+    return Comparison(case, metric, base, base * ratio, ratio, None, None, None, verdict, "because")
 
 
 def test_the_first_screen_says_what_broke_by_how_much_how_sure_and_what_to_do(example: Page) -> None:
@@ -168,43 +196,141 @@ def test_a_note_is_listed_once_with_its_cases(example: Page) -> None:
     assert [(one.note.code, len(one.cases)) for one in example.case_notes] == [("bimodal", 1)]
 
 
-def test_commands_survive_a_shell_and_select_at_least_the_cases() -> None:
-    command = commands.rerun([ONE, TWO])
-    assert command == "pytest suites/ -k 'mlp-eager-cpu-b1 or mlp-int8-cpu-b8'"
-    accept = commands.accept([ONE], "my base; rm -rf", "pytest 'my suites/'")
+LINE = CommandLine(
+    ("my suites/", "-k", "mlp"),
+    ("--pace-tier=full", "--my-option", "a b"),
+    {
+        (ONE, "latency_ns"): "my suites/test_x.py::test_latency[mlp-eager-cpu-b1]",
+        (ONE, "size_bytes"): "my suites/test_x.py::test_size[$(touch owned) 'x']",
+        (TWO, "latency_ns"): "my suites/test_x.py::test_latency[mlp-eager-cpu-b1]",
+    },
+)
+
+
+def test_commands_name_the_tests_that_measured_and_survive_a_shell() -> None:
+    command = commands.rerun([(ONE, "latency_ns"), (TWO, "latency_ns"), (ONE, "size_bytes")], LINE)
+    assert shlex.split(command) == [
+        "pytest", "my suites/test_x.py::test_latency[mlp-eager-cpu-b1]",
+        "my suites/test_x.py::test_size[$(touch owned) 'x']", "--pace-tier=full", "--my-option", "a b",
+    ]  # fmt: skip
+    accept = commands.accept([(ONE, "latency_ns")], "main", LINE)
     assert shlex.split(accept) == [
-        "pytest", "my suites/", "-k", "mlp-eager-cpu-b1", "--pace-save", "my base; rm -rf",
-        "--pace-reason", "why this change is wanted",
+        "pytest", "my suites/test_x.py::test_latency[mlp-eager-cpu-b1]", "--pace-tier=full", "--my-option", "a b",
+        "--pace-save", "main", "--pace-reason", "why this change is wanted",
     ]  # fmt: skip
 
 
-def test_names_that_a_keyword_cannot_hold_are_matched_by_their_parts() -> None:
-    odd = Case("a $(b) 'c' and not", "int8", "cpu", 1)
-    assert commands.keyword(odd) == "a and b and c and not-int8-cpu-b1"
-    assert commands.rerun([odd, ONE]).startswith("pytest suites/ -k '(a and b and c and not-int8-cpu-b1) or mlp")
-    assert commands.rerun([Case("(", "*", "!", None)]) == "pytest suites/ -k -"
+@pytest.mark.parametrize(
+    "tests",
+    [
+        {},
+        {(ONE, "size_bytes"): "a.py::test"},
+        {(ONE, f"m{number}"): f"a.py::test[{number}]" for number in range(commands.MOST_TESTS + 1)},
+        {(ONE, "m1"): "a.py::test[\x1b]"},
+    ],
+)
+def test_where_no_test_can_be_named_the_whole_run_is_repeated(tests: dict[tuple[Case, str], str]) -> None:
+    line = replace(LINE, tests=tests)
+    wanted = [(ONE, f"m{number}") for number in range(commands.MOST_TESTS + 1)]
+    assert commands.rerun(wanted, line) == "pytest 'my suites/' -k mlp --pace-tier=full --my-option 'a b'"
 
 
-def test_too_many_cases_run_the_whole_suite() -> None:
-    assert commands.rerun([Case(f"m{index}", "eager", "cpu", 1) for index in range(40)]) == "pytest suites/"
+@pytest.mark.parametrize("name", ["-x/test_a.py::test", "@x/test_a.py::test"])
+def test_a_path_is_never_taken_for_an_option_or_a_file_of_options(name: str) -> None:
+    assert shlex.split(commands.rerun([(ONE, "m")], replace(LINE, tests={(ONE, "m"): name})))[1] == f"./{name}"
 
 
-def test_pytest_understands_the_keywords(pytester: pytest.Pytester, hostile_texts: tuple[str, ...]) -> None:
-    cases = [ONE, TWO, *(Case(text, "int8", "cpu", 1) for text in hostile_texts)]
+def test_a_stored_run_tells_its_own_command_line() -> None:
+    said = {"args": "'my suites' other", "tier": "full", "models": "a,b", "batch_sizes": "8", "cold": "True",
+            "keyword": "a or b", "markers": "fast", "deselected": "3"}  # fmt: skip
+    run = make_run(
+        [Measured(ONE, metrics.LATENCY, (1.0,)), Measured(ONE, metrics.SIZE, (1.0,)),
+         Measured(TWO, metrics.LATENCY, (1.0,))],
+        selection=said,
+        plan=Plan((), {"measure_s": "0.7", "threads": "2", "seed": "0"}),
+        finished=(Finished("t.py::test_one", "passed", 2), Finished("t.py::test_two", "passed", 1)),
+    )  # fmt: skip
+    line = commands.command_line_of(run)
+    options = "--pace-tier=full --pace-models=a,b --pace-batch-sizes=8 --pace-seconds=0.7 --pace-threads=2 --pace-cold"
+    assert commands.rerun([(ONE, "size_bytes"), (TWO, "latency_ns")], line) == (
+        f"pytest t.py::test_one t.py::test_two {options}"
+    )
+    assert commands.whole(line) == f"pytest 'my suites' other -k 'a or b' -m fast {options}"
+    named = commands.command_line_of(replace(run, selection={**said, "pyargs": "True"}))
+    assert commands.rerun([(ONE, "size_bytes")], named) == commands.whole(named)
+    assert "--pyargs" in commands.whole(named)
+
+
+def test_only_what_saving_would_settle_is_offered_to_be_accepted() -> None:
+    line = CommandLine((), (), {(ONE, "latency_ns"): "t.py::one", (TWO, "latency_ns"): "t.py::two"})
+    save = Save("abc", False, "2026-03-01T08:10:00Z", "me", "first", ("r",), {})
+    run = make_run([Measured(ONE, metrics.LATENCY, (1.2e6,))])
+    slower = compared(ONE, metrics.LATENCY, 1e6, 1.2, Verdict.SUSPECT)
+    gone = replace(compared(TWO, metrics.LATENCY, 1e6, 1.0, Verdict.GONE), new=None, ratio=None)
+    for found, rerun, accept in (
+        ((slower, gone), "pytest t.py::one t.py::two", "pytest t.py::one --pace-save ci"),
+        ((gone,), "pytest t.py::two", ""),
+        ((replace(slower, verdict=Verdict.REFUSED),), "pytest t.py::one", ""),
+    ):
+        page = build_page(Judgement(found, Policy(), run.fingerprint, "ci", save), run, now=NOW, command_line=line)
+        assert page.rerun == rerun
+        assert page.accept.partition(" --pace-reason")[0] == accept
+
+
+def test_pytest_runs_what_is_printed(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, hostile_texts: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     pytester.makepyfile(
         f"""
         import pytest
-        IDS = {[case.id for case in cases]!r}
+        IDS = {[text[:500] for text in hostile_texts]!r}
         @pytest.mark.parametrize("case", range(len(IDS)), ids=IDS)
         def test_case(case): pass
         def test_other(): pass
         """
     )
-    for case in cases:
-        arguments = shlex.split(commands.rerun([case, ONE], "pytest"))[1:]
-        if arguments:
-            result = pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
-            assert result.parseoutcomes().get("passed", 0) >= len({case, ONE}), arguments
+    items, _ = pytester.inline_genitems()
+    asked = {(Case(item.name, "eager", "cpu", 1), "m"): item.nodeid for item in items if "[" in item.name}
+    command = commands.rerun(asked, CommandLine(("unused",), ("-p", "no:cacheprovider", "-v"), asked))
+    done = subprocess.run(["sh", "-c", command], cwd=pytester.path, capture_output=True, text=True, check=False)
+    assert f"{len(hostile_texts)} passed" in done.stdout, done.stdout + done.stderr
+    assert "test_other" not in done.stdout
+    assert [path.suffix for path in pytester.path.iterdir() if path.is_file()] == [".py"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (["kernel"], "kernel differs"),
+        (["governor", "kernel"], "governor and kernel differ"),
+        (["governor", "kernel", "python"], "governor, kernel and python differ"),
+        (["a", "b", "c", "d"], "a, b, c and 1 more recorded detail differ"),
+        (["a", "b", "c", "d", "e"], "a, b, c and 2 more recorded details differ"),
+    ],
+)
+def test_details_that_differ_are_named(fields: list[str], said: str) -> None:
+    run = make_run([])
+    different = tuple(Difference(name, "old", "new", False) for name in fields)
+    page = build_page(Judgement((), Policy(), run.fingerprint, "ci", differences=different), run, now=NOW)
+    assert page.baseline is not None
+    assert page.baseline.machine == f"same kind of machine; {said}"
+
+
+def test_values_of_earlier_saves_are_counted() -> None:
+    run = make_run([])
+    newest = Save("def", True, "2026-03-01T08:10:00Z", "me", "wider", ("r2",), {})
+    older = replace(newest, revision="abc", dirty=False, saved="2026-01-01T08:10:00Z")
+    found = [
+        replace(compared(case, metrics.LATENCY, 1e6, 1.0, Verdict.UNCHANGED), save=save)
+        for case, save in ((ONE, older), (TWO, newest))
+    ]
+    new = compared(Case("rnn", "eager", "cpu", 1), metrics.LATENCY, 1e6, 1.0, Verdict.NO_BASELINE)
+    page = build_page(Judgement((*found, new), Policy(), run.fingerprint, "ci", newest), run, now=NOW)
+    assert page.baseline is not None
+    assert page.baseline.age == "3 days ago (1 of 2 values in earlier saves)"
+    first = "".join(render_terminal(page, width=400, colour=False, unicode=True)[1])
+    assert "revision def, from a changed tree, which cannot be rebuilt, saved 3 days ago (1 of 2 values" in first
 
 
 def test_a_metric_of_ones_own_is_said_by_its_direction(page_of: PageOf) -> None:

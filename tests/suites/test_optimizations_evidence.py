@@ -202,6 +202,26 @@ def one_channel_removed(model: nn.Module, x: torch.Tensor) -> Prepared:
     return Prepared(model, x)
 
 
+def smaller_layers_drawn_anew(model: nn.Module, x: torch.Tensor) -> Prepared:
+    model.hidden, model.classes = nn.Linear(16 * 64, 32), nn.Linear(32, 10)
+    return Prepared(model, x)
+
+
+def channels_averaged(model: Any, x: torch.Tensor) -> Prepared:
+    """Pairs of channels merged into one: half of them, of the right shapes, and none of the original's."""
+    for name, dim in (("hidden", 0), ("classes", 1)):
+        weight = model.get_submodule(name).weight
+        model.get_submodule(name).weight = nn.Parameter(weight.unflatten(dim, (32, 2)).mean(dim + 1))
+    model.hidden.bias = nn.Parameter(model.hidden.bias.view(32, 2).mean(1))
+    return Prepared(model, x)
+
+
+def values_changed_in_a_whole_layer(model: nn.Module, x: torch.Tensor) -> Prepared:
+    pruned: Any = PRUNE_STRUCTURED.apply(model, x)
+    pruned.classes.weight.data.mul_(2)
+    return Prepared(pruned, x)
+
+
 BROKEN: list[tuple[Optimization, Break, str]] = [
     (CHANNELS_LAST, untouched, "input is still laid out channels first"),
     (CHANNELS_LAST, only_the_input_channels_last, "a weight of aten.conv2d that runs is still"),
@@ -230,6 +250,13 @@ BROKEN: list[tuple[Optimization, Break, str]] = [
     (PRUNE_STRUCTURED, untouched, "as many channels as before"),
     (PRUNE_STRUCTURED, channels_only_zeroed, "as many channels as before"),
     (PRUNE_STRUCTURED, one_channel_removed, "63 of 64 channels are left"),
+    (PRUNE_STRUCTURED, smaller_layers_drawn_anew, r"the \(32, 1024\) weight that runs is no part of the \(64, 1024\)"),
+    (PRUNE_STRUCTURED, channels_averaged, r"the \(32, 1024\) weight that runs is no part of the \(64, 1024\)"),
+    (
+        PRUNE_STRUCTURED,
+        values_changed_in_a_whole_layer,
+        r"the \(10, 32\) weight that runs is no part of the \(10, 64\)",
+    ),
 ]
 
 

@@ -16,7 +16,15 @@ from paceline.fixtures.measurements.fidelity import difference
 from paceline.fixtures.measurements.footprint import size_bytes
 from paceline.fixtures.trees import call_with
 from paceline.suites.optimizations.exported import EXPORT, JIT_FREEZE
-from paceline.suites.optimizations.packed_layers import EightBits, FourBits, Ternary, Unpacking, replace_layers
+from paceline.suites.optimizations.packed_layers import (
+    EightBits,
+    FourBits,
+    Int4Linear,
+    Int8Linear,
+    Ternary,
+    Unpacking,
+    replace_layers,
+)
 from paceline.suites.optimizations.packing import eight_bits
 from paceline.suites.optimizations.precision import AUTOCAST_BF16, AUTOCAST_FP16, FP16
 from paceline.suites.optimizations.pruning import PRUNE_SENSITIVITY, PRUNE_UNSTRUCTURED, output_sensitivity
@@ -174,6 +182,23 @@ class FourValues(Ternary):
         self.packed |= 0b11
 
 
+def of_one_code(packed: type[EightBits | FourBits | Ternary], code: int) -> Break:
+    """Integers of the right width and their scales, and every byte of the integers is the same."""
+
+    def broken(model: nn.Module, x: torch.Tensor) -> Prepared:
+        made, _ = replace_layers(model, lambda layer: Unpacking(layer, packed))
+        _fill_integers(made, code)
+        return Prepared(made, x)
+
+    return broken
+
+
+def _fill_integers(model: nn.Module, code: int) -> None:
+    for buffer in model.buffers():
+        if not buffer.is_floating_point():
+            buffer.fill_(code)
+
+
 def packed_and_unpacked_at_once(model: nn.Module, x: torch.Tensor) -> Prepared:
     for parameter in model.parameters():
         if parameter.ndim == 2:
@@ -210,6 +235,22 @@ def most_important_removed(model: nn.Module, x: torch.Tensor) -> Prepared:
     return Prepared(model, x)
 
 
+def whole_layers_removed(model: nn.Module, x: torch.Tensor) -> Prepared:
+    """Half of the weights are zero, in other places than half of each."""
+    for name in ("image", "first.up", "first.down"):
+        model.get_submodule(name).weight.zero_()  # type: ignore[operator, union-attr]
+    return Prepared(model, x)
+
+
+def sparse_at_different_rates(model: nn.Module, x: torch.Tensor) -> Prepared:
+    rates = iter((1.0, 1.0, 1.0, 0.6, 0.9))  # 0.9 over all five
+
+    def make(layer: nn.Module) -> nn.Module | None:
+        return CsrLinear.from_linear(layer, next(rates)) if isinstance(layer, nn.Linear) else None
+
+    return layers_replaced(make)(model, x)
+
+
 def densified_again(model: nn.Module, x: torch.Tensor) -> Prepared:
     def call(inner: nn.Module, x: torch.Tensor) -> torch.Tensor:
         dense = copy.deepcopy(inner)
@@ -229,6 +270,17 @@ def densified_again(model: nn.Module, x: torch.Tensor) -> Prepared:
 def sparse_in_layout_alone(model: nn.Module, x: torch.Tensor) -> Prepared:
     def make(layer: nn.Module) -> nn.Module | None:
         return CsrLinear.from_linear(layer, 1e-6) if isinstance(layer, nn.Linear) else None
+
+    return layers_replaced(make)(model, x)
+
+
+def sparse_without_zeros(model: nn.Module, x: torch.Tensor) -> Prepared:
+    def make(layer: nn.Module) -> nn.Module | None:
+        if not isinstance(layer, nn.Linear):
+            return None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the layout is in beta state
+            return CsrLinear(layer.weight.detach().to_sparse_csr(), layer.bias)
 
     return layers_replaced(make)(model, x)
 
@@ -338,21 +390,30 @@ FAKES: list[tuple[Optimization, Break, str]] = [
     (INT8_WEIGHT_ONLY, floats_kept_in_the_file, "serialized size did not fall"),
     (INT8_WEIGHT_ONLY, only_the_classes(EightBits), "of the weights that run are stored as integers"),
     (INT8_WEIGHT_ONLY, applied_to_a_copy(INT8_WEIGHT_ONLY), "0% of the weights"),
+    (INT8_WEIGHT_ONLY, of_one_code(EightBits, 0), "differs from the original by 1 of its norm, which 8 bits do not"),
     (INT4_WEIGHT_ONLY, rounded_but_float(7), "0% of the weights that run are stored as integers"),
     (INT4_WEIGHT_ONLY, INT8_WEIGHT_ONLY.apply, "integers of 8.0 bits each, not 4"),  # type: ignore[list-item]
     (INT4_WEIGHT_ONLY, layers_replaced(lambda one: Unpacking(one, FourBitsInBytes)), "of 8.0 bits each, not 4"),
     (INT4_WEIGHT_ONLY, layers_replaced(lambda one: Unpacking(one, BesideFloats)), "bits are stored for each 4-bit"),
     (INT4_WEIGHT_ONLY, only_the_classes(FourBits), "of the weights that run are stored as integers"),
+    (INT4_WEIGHT_ONLY, of_one_code(FourBits, 0x00), "of its norm, which 4 bits do not explain"),
+    (INT4_WEIGHT_ONLY, of_one_code(FourBits, 0x88), "of its norm, which 4 bits do not explain"),  # each group's middle
     (TERNARY, rounded_but_float(1), "0% of the weights that run are stored as integers"),
     (TERNARY, INT4_WEIGHT_ONLY.apply, "integers of 4.0 bits each, not 2"),  # type: ignore[list-item]
     (TERNARY, layers_replaced(lambda one: Unpacking(one, FourValues)), "other values than"),
+    (TERNARY, of_one_code(Ternary, 0b00_00_00_00), "of its norm, which 2 bits do not explain"),  # −s everywhere
+    (TERNARY, of_one_code(Ternary, 0b01_01_01_01), "differs from the original by 1 of its norm, which 2 bits do not"),
+    (PRUNE_UNSTRUCTURED, whole_layers_removed, "100.0% of a weight of shape (16, 3, 3, 3) are zero, not 50%"),
     (PRUNE_SENSITIVITY, untouched, "0.0% of the weights that run are zero"),
     (PRUNE_SENSITIVITY, applied_to_a_copy(PRUNE_SENSITIVITY), "0.0% of the weights that run are zero"),
     (PRUNE_SENSITIVITY, by_magnitude, "depends on more than on weights that were kept"),
     (PRUNE_SENSITIVITY, most_important_removed, "depends on more than on weights that were kept"),
+    (PRUNE_SENSITIVITY, whole_layers_removed, "100.0% of a weight of shape (16, 3, 3, 3) are zero, not 50%"),
     (SPARSE_CSR, zeros_in_a_dense_layout, "0% of the weights that run are laid out as compressed sparse rows"),
     (SPARSE_CSR, densified_again, "0% of the weights that run are laid out as compressed sparse rows"),
     (SPARSE_CSR, sparse_in_layout_alone, "of the sparse weights are stored, not 10%"),
+    (SPARSE_CSR, sparse_without_zeros, "100.0% of the sparse weights are stored, not 10%"),
+    (SPARSE_CSR, sparse_at_different_rates, "100.0% of a weight of shape (64, 64) are zero, not 90%"),
     (SPARSE_CSR, applied_to_a_copy(SPARSE_CSR), "0% of the weights"),
     (TIED_WEIGHTS, untouched, "run from 2"),
     (TIED_WEIGHTS, equal_but_not_shared, "run from 2 with equal values"),
@@ -464,6 +525,63 @@ def test_an_output_without_gradients_is_unsupported_with_the_reason() -> None:
         PRUNE_SENSITIVITY.apply(Overwriting(4, 3), torch.randn(1, 4))
     with pytest.raises(UnsupportedError, match="does not depend on any weight to first order"):
         PRUNE_SENSITIVITY.apply(Classes(4, 3), torch.randn(1, 4))
+
+
+@pytest.mark.parametrize(
+    ("optimization", "kernel", "bits"), [(INT8_WEIGHT_ONLY, Int8Linear, 8), (INT4_WEIGHT_ONLY, Int4Linear, 4)]
+)
+def test_what_a_kernel_of_packed_integers_multiplies_by_is_seen(
+    optimization: Optimization, kernel: type[Int8Linear | Int4Linear], bits: int
+) -> None:
+    def net() -> nn.Module:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(64, 96), nn.Linear(96, 32)).bfloat16().eval().requires_grad_(False)
+
+    x = torch.randn(2, 64, dtype=torch.bfloat16)
+    made, layers = replace_layers(net(), kernel)  # type: ignore[arg-type]  # linear layers, all of them
+    assert [type(layer) for layer in layers] == [kernel, kernel]
+    with torch.inference_mode():
+        made(x)
+    assert optimization.evidence is not None
+    assert "in 2 of 2 matrices (100% of the weights that run)" in optimization.evidence(net(), Prepared(made, x))
+    _fill_integers(made, 0)
+    with pytest.raises(NotAppliedError, match=f"of its norm, which {bits} bits do not explain"):
+        optimization.evidence(net(), Prepared(made, x))
+
+
+def test_weights_that_run_as_something_computed_prove_no_sharing() -> None:
+    class Doubled(nn.Module):
+        """Two layers that could share a weight and run as products of it."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.ModuleDict({"up": nn.Linear(16, 16)})
+            self.second = nn.ModuleDict({"up": nn.Linear(16, 16)})
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            for block in (self.first, self.second):
+                x = nn.functional.linear(x, 2 * block.get_parameter("up.weight"))
+            return x
+
+    smaller: Any = Doubled()
+    smaller.first["up"].bias = None
+    assert TIED_WEIGHTS.evidence is not None
+    with pytest.raises(NotAppliedError, match="of the weights that could share a storage no two were seen to run"):
+        TIED_WEIGHTS.evidence(Doubled(), Prepared(smaller, torch.randn(1, 16)))
+
+
+def test_a_weight_that_was_sparser_before_stays_so() -> None:
+    """Zeros are its smallest weights: no more need be removed, and none is."""
+
+    def net() -> nn.Module:
+        torch.manual_seed(0)
+        made = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 64), nn.Linear(64, 64))
+        made[0].weight.data.mul_(torch.rand(8, 8) < 0.1)
+        return made.eval()
+
+    assert PRUNE_UNSTRUCTURED.evidence is not None
+    made = PRUNE_UNSTRUCTURED.apply(net(), torch.randn(1, 8))
+    assert PRUNE_UNSTRUCTURED.evidence(net(), Prepared(made, torch.randn(1, 8)))  # type: ignore[arg-type]
 
 
 def test_what_unpacks_says_that_it_saves_no_time() -> None:

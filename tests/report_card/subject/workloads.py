@@ -24,6 +24,7 @@ class Workload:
     slowed_by: str
     build: Callable[[float], Any]
     inputs: Callable[[int], Any]
+    is_compiled: bool = False
 
 
 def more(count: int, extra: float) -> int:
@@ -201,6 +202,7 @@ WORKLOADS = (
         "more layers",
         compiled(lambda e: Chain(torch.sin, more(40, e))),
         vectors(1 << 13),
+        is_compiled=True,
     ),
     Workload(
         "compiled_linear",
@@ -208,5 +210,6 @@ WORKLOADS = (
         "more layers",
         compiled(layers_of(lambda: nn.Linear(32, 32), 32)),
         vectors(1, 32),
+        is_compiled=True,
     ),
 )
