@@ -17,7 +17,6 @@ from paceline.baselines.records import Level, Note
 from paceline.baselines.verdicts import Verdict
 from paceline.reports import quantities, svg, words
 from paceline.reports.bymodel import FULL_ROWS, group_by_model
-from paceline.reports.commands import DEFAULT_COMMAND
 from paceline.reports.details import Distribution, Side
 from paceline.reports.heatmap import Cell
 from paceline.reports.page import Page
@@ -61,7 +60,7 @@ def render_html(page: Page) -> str:
             js=Markup(js),  # noqa: S704 (our own file)
             policy=_content_security_policy(css, js),
             sections=_sections(page),
-            command=page.command or DEFAULT_COMMAND,
+            command=page.command,
             rows_of=rows_of,
             anchor_of={detail.case: detail.anchor for detail in page.details},
             models=group_by_model(page.rows),

@@ -29,9 +29,9 @@ from paceline.baselines.baselinefile import dump_baseline, parse_baseline
 from paceline.baselines.parsing import Fields
 from paceline.baselines.records import Cause, Metric
 from paceline.baselines.runfile import read_run
+from paceline.baselines.settings import CaseSettings, Settings, load_settings, parse_settings
 from paceline.baselines.verdicts import Policy, Verdict
 from paceline.fixtures import Model, Optimization, Prepared, hookspecs, provided
-from paceline.fixtures.settings import CaseSettings, Settings, load_settings, parse_settings
 from paceline.reports.page import EXIT_CODES
 from paceline.reports.words import MARKS
 from paceline.suites.models import MODELS

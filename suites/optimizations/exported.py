@@ -167,10 +167,10 @@ def _without_deprecations() -> Iterator[None]:
     """TorchScript is measured because it is deployed, not because it has a future."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"\s*`torch\.jit\.\w+` is (deprecated|not supported)")
-        # Checks of shapes in torch's own recurrent layers; the same in the user's code still warns.
-        warnings.filterwarnings(
-            "ignore", message=r"Converting a tensor to a Python boolean", module=r"torch\.nn\.modules\.rnn"
-        )
+        # Checks of shapes in torch's own recurrent layers, and by torch._assert, whose message then formats them; the
+        # same in the user's code still warns.
+        for kind, module in (("boolean", r"torch(\.nn\.modules\.rnn)?$"), ("number", r"torch\._tensor$")):
+            warnings.filterwarnings("ignore", message=f"Converting a tensor to a Python {kind}", module=module)
         yield
 
 

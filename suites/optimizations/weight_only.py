@@ -159,7 +159,8 @@ def _distance(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]], bits: int) -> 
     for old, new in pairs:
         if old.shape != new.shape:
             raise NotAppliedError(f"a weight of shape {tuple(old.shape)} runs with shape {tuple(new.shape)}")
-        error, norm, most = float((new.float() - old.float()).norm()), float(old.float().norm()), most_error(old, bits)
+        whole = old.detach().float()
+        error, norm, most = float((new.detach() - whole).norm()), float(whole.norm()), most_error(whole, bits)
         if error > most:
             raise NotAppliedError(
                 f"a weight of shape {tuple(old.shape)} differs from the original by {error / max(norm, 1e-30):.2g} of "

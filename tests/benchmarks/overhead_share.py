@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from paceline.baselines.runfile import read_run
+from paceline.baselines.settings import load_settings
 from paceline.fixtures.ledger import overhead_share, profile_lines
-from paceline.fixtures.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
 BOUND = 0.15

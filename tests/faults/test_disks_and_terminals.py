@@ -21,9 +21,9 @@ from paceline.baselines.files import StoreError, write_atomically
 from paceline.baselines.metrics import LATENCY
 from paceline.baselines.records import Case, Fingerprint, Measured, Run
 from paceline.baselines.runfile import Journal, new_run_id, read_run, recover
+from paceline.baselines.settings import Settings
 from paceline.baselines.store import Store, merge, summarize
 from paceline.fixtures.session import Session
-from paceline.fixtures.settings import Settings
 
 STARTED = "2026-01-02T03:04:05+00:00"
 HEADER = Run("r1", Fingerprint({"cpu_model": "x"}), "abc", False, STARTED, {}, False, ())

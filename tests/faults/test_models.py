@@ -106,7 +106,7 @@ def test_a_model_that_hangs_is_cut(inside: Inside, only_run: OnlyRun, body: str)
 SHORT_LIMIT = """
 @pytest.fixture(autouse=True)
 def short_limit(request, monkeypatch):
-    from paceline.fixtures.settings import Settings
+    from paceline.baselines.settings import Settings
     monkeypatch.setattr(Settings, "time_limit_for", lambda self, case_id: 0.2 if case_id.startswith("net") else 60.0)
 """
 

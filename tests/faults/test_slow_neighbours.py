@@ -82,13 +82,16 @@ def test_xdist_leaves_other_tests_alone(bench: Any) -> None:
 def test_xdist_with_one_worker_measures_nothing_silently(bench: Any) -> None:
     """pytest-benchmark switches itself off under xdist: then latencies are not measured, and say why."""
     bench.write(THREE)
-    bench.run("-n1")
-    assert "INTERNALERROR" not in bench.output
-    outcomes = [outcome for run in bench.runs() for outcome in run.outcomes]
-    latencies = [outcome for outcome in outcomes if outcome.metric.name == "latency_ns"]
-    assert all(
-        isinstance(outcome, Measured) or "pytest-benchmark is switched off" in outcome.reason for outcome in latencies
-    )
+    assert bench.run("-n1", "-k", "latency", "-rs") == 0, bench.output
+    (run,) = bench.runs()
+    assert run.complete
+    assert [outcome.case.model for outcome in run.outcomes] == ["net0", "net1", "net2"]
+    for outcome in run.outcomes:
+        assert isinstance(outcome, NotMeasured)
+        assert outcome.cause is Cause.UNSUPPORTED
+        assert "pytest-benchmark is switched off" in outcome.reason
+    assert "3 skipped" in bench.output
+    assert "pytest-benchmark is switched off" in " ".join(bench.output.split())
 
 
 def test_xdist_without_workers_changes_nothing(bench: Any) -> None:

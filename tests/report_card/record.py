@@ -22,11 +22,11 @@ from recording import Record, RecordedEpoch, Store, thin
 
 from paceline.baselines.paired import epoch_effect
 from paceline.baselines.records import Epoch
+from paceline.baselines.settings import load_settings
 from paceline.fixtures.ab.against import CONFIRM_S, SCREEN_S
 from paceline.fixtures.ab.duel import Contest, Ring, choose_core, run_epoch
 from paceline.fixtures.ab.sides import Sides
 from paceline.fixtures.host.environment import fingerprint
-from paceline.fixtures.settings import load_settings
 
 SUBJECT = Path(__file__).parent / "subject"
 EXTRA_VARIABLE = "REPORT_CARD_EXTRA_PERCENT"
