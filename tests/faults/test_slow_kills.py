@@ -61,7 +61,7 @@ def test_ctrl_c_keeps_what_was_measured_and_says_so(bench: Any) -> None:
     assert interrupt_after(bench, 20, signal.SIGINT) == pytest.ExitCode.INTERRUPTED
     (run,) = bench.runs()
     assert not run.complete
-    assert len(run.outcomes) >= 19
+    assert len(run.outcomes) >= 18, "a header and 19 outcomes were seen, the last of them perhaps while it was written"
     assert all(isinstance(outcome, Measured) for outcome in run.outcomes)
     assert "cut short" in bench.output.lower()
     assert not bench.survivors()
