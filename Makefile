@@ -9,14 +9,22 @@ FUZZ_S ?= 180
 PEERS := .paceline/peers
 MINUTES ?= 60
 PACKAGES := baselines fixtures reports suites
+SUBJECT := tests/baselines tests/reports tests/suites tests/test_report_card.py
 
-.PHONY: bench test test-slow test-faults report-card lint types format clean
+.PHONY: bench test test-subject test-instrument test-slow test-faults report-card lint types format clean
 
 bench: $(INSTALLED)
 	$(BIN)/python -m pytest suites/
 
+# Two halves at once: no test needs a quiet machine. Each prints when it is done.
 test: $(INSTALLED) lint types
-	$(BIN)/python -m pytest tests/ -n auto --dist loadfile
+	$(MAKE) --no-print-directory --jobs=2 --output-sync test-subject test-instrument
+
+test-subject: $(INSTALLED)
+	$(BIN)/python -m pytest $(SUBJECT)
+
+test-instrument: $(INSTALLED)
+	$(BIN)/python -m pytest tests/ $(addprefix --ignore=,$(SUBJECT))
 
 # What starts dozens of processes: A/B runs that convict.
 test-slow: $(INSTALLED)

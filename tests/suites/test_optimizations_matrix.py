@@ -1,7 +1,6 @@
 """Built-in models with built-in optimizations end proven or with a reason. ``-s`` prints the table.
 
-Of those whose proof takes seconds on large weights, only the small models are tried here;
-``tests/benchmarks/optimizations_table.py`` tries every pair, compiled ones too.
+Large models are tried under few; ``tests/benchmarks/optimizations_table.py`` tries every pair, compiled ones too.
 """
 
 from __future__ import annotations
@@ -24,16 +23,24 @@ from paceline.fixtures.trees import call_with
 from paceline.suites.models import MODELS
 from paceline.suites.optimizations import OPTIMIZATIONS
 
-# simple_cnn is compressed_cnn with twice the weights and one layer more; test_optimizations_compile.py compiles.
-TRIED = [model for model in MODELS if model.name != "simple_cnn"]
 WITHOUT_COMPILER = [optimization for optimization in OPTIMIZATIONS if not optimization.needs_compiler]
 LARGEST = ("resnet50", "vit_b_16", "convnext_tiny", "lraspp_mobilenet_v3_large")
 LARGE = (*LARGEST, "compressed_cnn", "resnet18", "efficientnet_b0", "ssdlite320_mobilenet_v3_large")
 TRIED_ON_LARGEST = (
     *("eager", "jit_freeze", "channels_last", "fuse_conv_bn", "fuse_conv_bn+channels_last", "int8_dynamic"),
-    *("tied_weights",),
+    "tied_weights",
 )
 TRIED_ON_LARGE = (*TRIED_ON_LARGEST, "bf16", "int8_static", "prune_unstructured", "prune_structured")
+
+
+def _is_tried(model: str, optimization: str) -> bool:
+    if model in LARGE:
+        return optimization in (TRIED_ON_LARGEST if model in LARGEST else TRIED_ON_LARGE)
+    return model != "simple_cnn"  # compressed_cnn with twice the weights and one layer more
+
+
+# Model by model, so that each is built once. test_optimizations_compile.py compiles.
+PAIRS = [pair for pair in itertools.product(MODELS, WITHOUT_COMPILER) if _is_tried(*map(str, pair))]
 
 VECTORS_AND_TOKENS = (
     *("mlp", "mlp_narrow", "logistic", "lstm_classifier", "rnn_classifier", "text_transformer", "tiny_decoder"),
@@ -109,13 +116,8 @@ def prepare(model: Model, optimization: Optimization) -> tuple[str, float | None
         return sentence, difference(call_with(prepared.call, prepared.inputs), expected)
 
 
-@pytest.mark.parametrize("optimization", WITHOUT_COMPILER, ids=str)
-@pytest.mark.parametrize("model", TRIED, ids=str)
+@pytest.mark.parametrize(("model", "optimization"), PAIRS, ids=str)
 def test_every_pair_is_proven_or_has_a_reason(model: Model, optimization: Optimization) -> None:
-    if (model.name in LARGEST and optimization.name not in TRIED_ON_LARGEST) or (
-        model.name in LARGE and optimization.name not in TRIED_ON_LARGE
-    ):
-        pytest.skip("takes seconds; tests/benchmarks/optimizations_table.py tries it")
     engine = torch.backends.quantized.engine
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # no warning of a front end reaches the person who benchmarks
