@@ -46,6 +46,7 @@ DEFAULT: Mapping[str, Pairs] = {
         "simple_cnn": ("eager",),
         "lstm_classifier": ("eager",),
     },
+    "generation": {"tiny_decoder": ("eager", "int8_dynamic")},
     "memory": {
         "mlp": ("eager", "int8_dynamic"),
         "simple_cnn": ("eager", "prune_structured"),
