@@ -592,6 +592,20 @@ def test_what_unpacks_says_that_it_saves_no_time() -> None:
     assert "saves stored size and no time" in note
 
 
+@pytest.mark.parametrize("optimization", [FP16, AUTOCAST_FP16], ids=str)
+def test_a_format_without_instructions_is_said_to_be_emulated(
+    optimization: Optimization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = []
+    for units in ({"avx512_fp16": False, "amx_fp16": False}, {"avx512_fp16": True, "amx_fp16": False}, {}):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda units=units: units)
+        prepared = optimization.apply(build(), image())
+        assert isinstance(prepared, Prepared)
+        notes.append(prepared.notes)
+    said = "this CPU has neither AVX512-FP16 nor AMX-FP16: without instructions that multiply float16, it is emulated"
+    assert notes == [(said,), (), ()]
+
+
 def test_what_has_no_smaller_factors_is_unsupported() -> None:
     thin = nn.Sequential(nn.Linear(64, 2))
     torch.nn.init.orthogonal_(thin[0].weight)
