@@ -122,6 +122,8 @@ def test_cut_again_and_again_at_random_moments(bench: Any, signum: int, seed: in
     while True:
         if one_part(bench, arguments, signum, rng.uniform(0.0, 1.5)) == 0:
             break
+        if any(run.complete for run in bench.runs()):
+            break  # cut while it was judged and rendered: everything was measured, and nothing is left to resume
         cuts += 1
         done = max((len(run.finished) for run in bench.runs()), default=0)
         arguments = ("--pace-resume",) if done or list(bench.run_folder.glob("*")) else ()
