@@ -121,7 +121,7 @@ def parse_acknowledgements(content: str, file: str) -> Acknowledgements:
     except RecursionError:
         raise FormatError(f"{file}: not a TOML file that can be read: nested too deeply") from None
     except ValueError as error:  # besides TOML's own, an integer of more digits than Python converts
-        raise FormatError(f"{file}: not a TOML file: {error}") from None
+        raise FormatError(f"{file}: not a TOML file: {_short(error)}") from None
     for name in document:
         _known(name, (TABLE,), file)
     tables = document.get(TABLE, [])
@@ -223,23 +223,32 @@ def _text(table: Mapping[str, Any], name: str, place: str) -> str:
 def _allowed(value: object, place: str) -> tuple[float, float]:
     # Percentages alone: of a bare 3 nobody could say whether it is 3 % or three times as much.
     if not isinstance(value, list) or len(value) != 2:
-        raise FormatError(f"{place}: allowed = {value!r}: {_WANTED['allowed']}")
+        raise FormatError(f"{place}: allowed = {_short(repr(value))}: {_WANTED['allowed']}")
     low, high = (_fraction(end, place) for end in value)
     if low > high:
-        raise FormatError(f"{place}: allowed runs from {value[0]} down to {value[1]}: give the smaller one first")
+        raise FormatError(
+            f"{place}: allowed runs from {_short(value[0])} down to {_short(value[1])}: give the smaller one first"
+        )
     return low, high
+
+
+def _short(value: object) -> str:
+    """As much of a value from a file as a message needs."""
+    text = str(value)
+    return text if len(text) <= 120 else f"{text[:120]}…"
 
 
 def _fraction(value: object, place: str) -> float:
     found = _PERCENT.fullmatch(value.strip().replace("\u00a0", " ")) if isinstance(value, str) else None
     if not found:
-        raise FormatError(f"{place}: allowed: {value!r} is no percentage: {_WANTED['allowed']}")
+        raise FormatError(f"{place}: allowed: {_short(repr(value))} is no percentage: {_WANTED['allowed']}")
     number = Decimal(found[2])
     if number and not found[1]:
-        raise FormatError(f"{place}: allowed: {value!r} has no sign: write +{value} or -{value}")
+        said = _short(value)
+        raise FormatError(f"{place}: allowed: {said!r} has no sign: write +{said} or -{said}")
     fraction = float((number if found[1] in ("", "+") else -number) / 100)
     if not -1 < fraction < float("inf"):
-        raise FormatError(f"{place}: allowed: nothing can change by {value}: {_WANTED['allowed']}")
+        raise FormatError(f"{place}: allowed: nothing can change by {_short(value)}: {_WANTED['allowed']}")
     return fraction
 
 

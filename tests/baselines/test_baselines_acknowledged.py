@@ -151,6 +151,7 @@ def test_a_date_may_be_quoted() -> None:
         ({"allowed": '"+9 %"'}, "from where to where"),
         ({"allowed": '["+9 %"]'}, "from where to where"),
         ({"allowed": "[0.03, 0.09]"}, "0.03 is no percentage"),
+        ({"allowed": f'["+1 %", "{"9" * 9000} %"]'}, "9…' has no sign"),
         ({"allowed": '["3 %", "+9 %"]'}, "'3 %' has no sign: write +3 % or -3 %"),
         ({"allowed": '["+9 %", "+3 %"]'}, "runs from +9 % down to +3 %"),
         ({"allowed": '["-100 %", "+3 %"]'}, "nothing can change by -100 %"),
