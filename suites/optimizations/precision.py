@@ -163,8 +163,8 @@ def _names(dtypes: set[torch.dtype]) -> str:
     return " and ".join(sorted(str(dtype).removeprefix("torch.") for dtype in dtypes)) or "absent"
 
 
-# Measured with `python tests/benchmarks/optimizations_table.py`: bfloat16 at most 0.032 (ssdlite320_mobilenet_v3_large),
-# float16 0.0044 (resnet50); under three seeds 0.032 and 0.0046.
+# Measured with `python tests/benchmarks/optimizations_table.py`: bfloat16 at most 0.032 (ssdlite320_mobilenet_v3_large)
+# and float16 0.0044 (resnet50); under three seeds 0.032 and 0.0046.
 BF16 = _cast(
     "bf16",
     "bfloat16",
