@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 import tempfile
 import warnings
@@ -127,10 +129,34 @@ def _aoti(model: Call, inputs: Inputs) -> Prepared:
         path = Path(folder) / "model.pt2"
         try:
             torch._inductor.aoti_compile_and_package(program, package_path=str(path))
+            if not _is_on_cpu(inputs):
+                _refuse_crash(path)
             package = PackagedModel(path)
+        except UnsupportedError:
+            raise
         except Exception as error:  # inductor generates code for the user's model; whatever it raises is the reason
             raise UnsupportedError(f"AOTInductor cannot compile the model ({in_words(error)})") from error
     return Prepared(package, inputs, ("compiled for these shapes alone",))
+
+
+def _is_on_cpu(inputs: Inputs) -> bool:
+    from paceline.fixtures.trees import tensors
+
+    return all(tensor.device.type == "cpu" for tensor in tensors(inputs))
+
+
+def _refuse_crash(package: Path) -> None:
+    """Load the package in another process first: on some machines that crashes (CUDA, torch 2.11), and would end the
+    run. Raises :class:`UnsupportedError` with how the process ended."""
+    code = "import sys, torch._inductor; torch._inductor.aoti_load_package(sys.argv[1])"
+    command = [sys.executable, "-c", code, str(package)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own code and path
+    if done.returncode < 0:
+        ended = signal.Signals(-done.returncode).name
+        raise UnsupportedError(f"a process that loads AOTInductor's package is ended by {ended}")
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no word"])[-1]
+        raise UnsupportedError(f"AOTInductor's package cannot be loaded ({last})")
 
 
 def _aoti_evidence(model: Call, prepared: Prepared) -> str:

@@ -149,6 +149,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's 
         self.ops: list[Op] = []
         self._origins = {storage_of(tensor): _Origin.INPUT for tensor in tensors(inputs)}
         self._stored: dict[int, tuple[torch.Tensor, ...]] = {}
+        self._moved: dict[tuple[int, int], tuple[torch.Tensor, ...]] = {}
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -156,12 +157,19 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's 
         kwargs = kwargs or {}
         arguments = tensors((args, kwargs))
         origins = [self._origin(tensor) for tensor in arguments]
+        weights = [t for t, o in zip(arguments, origins, strict=True) if o is _Origin.WEIGHT]
+        stored = [self._stored_behind(weight) for weight in weights]
+        places = [storage_of(weight) for weight in weights]
         result = func(*args, **kwargs)
+        # cuDNN's recurrent layers move their weights into one buffer, of which each is a part from then on.
+        self._moved |= {
+            (storage_of(weight), weight.storage_offset()): behind
+            for weight, place, behind in zip(weights, places, stored, strict=True)
+            if storage_of(weight) != place
+        }
         packed = list(_packed_weights((args, kwargs)))
         name = f"{func.namespace}.{func.overloadpacket.__name__}"
         self.names.append(name)
-        weights = [t for t, o in zip(arguments, origins, strict=True) if o is _Origin.WEIGHT]
-        stored = [self._stored_behind(weight) for weight in weights]
         if func.overloadpacket.__name__ in _TAKING_PACKED:
             units = torch.eye(args[0].shape[-1], dtype=args[0].dtype, device=args[0].device)
             weights = [func(units, *args[1:], **kwargs).T]
@@ -186,6 +194,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's 
         return result
 
     def _stored_behind(self, weight: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        if self._moved and (moved := self._moved.get((storage_of(weight), weight.storage_offset()))) is not None:
+            return moved
         is_made = self._origins.get(storage_of(weight)) is _Origin.WEIGHT
         return self._stored.get(storage_of(weight), (weight,)) if is_made else (weight,)
 

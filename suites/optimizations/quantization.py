@@ -193,16 +193,18 @@ def calibration_inputs(inputs: Inputs) -> Iterator[Inputs]:
 
     from paceline.fixtures.trees import map_tensors
 
+    # On the CPU: the same variants whatever the device.
     random = torch.Generator().manual_seed(_CALIBRATION_SEED)
 
     def vary(tensor: torch.Tensor) -> torch.Tensor:
+        device = tensor.device
         if tensor.is_floating_point():
-            spread = tensor.std(correction=0)
-            return tensor + 0.25 * spread * torch.randn(tensor.shape, generator=random, dtype=tensor.dtype)
+            noise = torch.randn(tensor.shape, generator=random, dtype=tensor.dtype).to(device)
+            return tensor + 0.25 * tensor.std(correction=0) * noise
         if tensor.dtype == torch.bool:
             return tensor
-        others = tensor.flatten()[torch.randint(tensor.numel(), tensor.shape, generator=random)]
-        return torch.where(torch.rand(tensor.shape, generator=random) < 0.25, others, tensor)
+        others = tensor.flatten()[torch.randint(tensor.numel(), tensor.shape, generator=random).to(device)]
+        return torch.where((torch.rand(tensor.shape, generator=random) < 0.25).to(device), others, tensor)
 
     yield inputs
     for _ in range(CALIBRATION_VARIANTS):

@@ -2,7 +2,7 @@
 
 Run it alone on the machine:
 
-    .venv/bin/python tests/benchmarks/latency_agreement.py [MODEL ...]
+    .venv/bin/python tests/benchmarks/latency_agreement.py [--device NAME] [MODEL ...]
 
 For each model a bare synchronized loop alternates with the harness's own way to time a case (warm-up, the eager
 reference before and after, pytest-benchmark's rounds), both over the same call, after the same kind of warm-up.
@@ -12,9 +12,11 @@ for calls above 1 ms, and the difference within 2 µs for shorter ones.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from inspect import signature
 
 import numpy as np
 import torch
@@ -49,6 +51,8 @@ class _Node:
 
 def benchmark_fixture(clock: object) -> BenchmarkFixture:
     """pytest-benchmark's fixture outside pytest, with its default options."""
+    # Releases before 5.3 have no such options.
+    added = {name: None for name in ("precision", "confidence") if name in signature(BenchmarkFixture).parameters}
     return BenchmarkFixture(
         _Node(),
         disable_gc=False,
@@ -56,8 +60,7 @@ def benchmark_fixture(clock: object) -> BenchmarkFixture:
         min_rounds=5,
         min_time=0.000005,
         max_time=1.0,
-        precision=None,
-        confidence=None,
+        **added,
         warmup=False,
         warmup_iterations=100_000,
         calibration_precision=10,
@@ -71,25 +74,35 @@ def benchmark_fixture(clock: object) -> BenchmarkFixture:
     )
 
 
-def bare_loop(call: object, rounds: int) -> list[float]:
-    """The loop that somebody would write by hand."""
+def bare_loop(call: Callable[[], object], rounds: int, synchronize: Callable[[], None] | None) -> list[float]:
+    """The loop that somebody would write by hand; ``synchronize`` where the device computes after a call returns."""
     samples = []
     for _ in range(rounds):
+        if synchronize:
+            synchronize()
         start = time.perf_counter()
-        call()  # type: ignore[operator]
+        call()
+        if synchronize:
+            synchronize()
         samples.append(time.perf_counter() - start)
     return samples
 
 
 def main() -> int:
     """Print a row a model; exit with 1 where a bound is exceeded."""
-    device = get_device("cpu")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("models", nargs="*", metavar="MODEL", default=[model.name for model in MODELS])
+    parser.add_argument("--device", type=get_device, default=get_device("cpu"))
+    options = parser.parse_args()
+    device = options.device
+    if reason := device.absent():
+        parser.error(reason)
     # A subject that is no copy of the reference: the reference has to do real work around it.
     optimization = next(one for one in OPTIMIZATIONS if one.name == "prune_unstructured")
-    asked = sys.argv[1:] or [model.name for model in MODELS]
+    synchronize = None if device.type == "cpu" else device.synchronize
     worst = 0
     print(f"{'model':<20} {'bare':>12} {'harness':>12} {'ratio':>8} {'difference':>12}  bound")
-    for model in (model for model in MODELS if model.name in asked):
+    for model in (model for model in MODELS if model.name in options.models):
         bench = prepare(model, optimization, device, 1, seed=0, tolerance=None, ledger=Ledger())
 
         def harness(bench: Bench = bench) -> Sequence[float]:
@@ -105,7 +118,7 @@ def main() -> int:
 
         def bare(bench: Bench = bench) -> Sequence[float]:
             warmup = warm_up(bench.subject, device.clock, limit_s=3.0)
-            return [s * 1e9 for s in bare_loop(bench.subject, plan_rounds(warmup.call_ns, BLOCK_S))]
+            return [s * 1e9 for s in bare_loop(bench.subject, plan_rounds(warmup.call_ns, BLOCK_S), synchronize)]
 
         quartiles: dict[str, list[float]] = {"bare": [], "harness": []}
         with thread_count(1), torch.inference_mode(), garbage_collection_held():

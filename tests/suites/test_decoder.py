@@ -113,7 +113,7 @@ def test_it_generates_under_optimizations_that_are_proven_for_both_phases(name: 
     phases = prepare_phases(TINY_DECODER, prepared)
     for notes in phases.notes:
         assert ("evidence" in [note.code for note in notes]) == (name != "eager")
-    sentence = prove_generation(phases, TINY_DECODER, optimization, optimization.tolerance).sentence
+    sentence = prove_generation(phases, TINY_DECODER, optimization).sentence
     assert sentence.startswith("over 32 tokens of one text the logits differ from eager fp32 by ")
     subject, _ = sides(phases, TINY_DECODER.new_tokens, get_device("cpu").clock)
     with torch.inference_mode(), optimization.watch() if optimization.watch else nullcontext():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from paceline.fixtures.axes import NotAppliedError, Prepared, UnsupportedError
 from paceline.fixtures.guards import TimeLimitExceeded
 from paceline.fixtures.host.toolchain import cpp_compiler
 from paceline.fixtures.measurements.footprint import size_bytes
-from paceline.suites.optimizations.exported import AOTI
+from paceline.suites.optimizations.exported import AOTI, _refuse_crash
 from paceline.suites.optimizations.packages import PackagedModel
 
 
@@ -83,3 +84,28 @@ def test_a_compilation_that_is_cut_leaves_nothing(raised: BaseException, monkeyp
     with pytest.raises(expected):
         AOTI.apply(Tiny().eval(), torch.randn(2, 8))
     assert not written[0].parent.exists()
+
+
+@pytest.mark.parametrize(
+    ("last_words", "reason"),
+    [
+        ("kill -SEGV $$", "a process that loads AOTInductor's package is ended by SIGSEGV"),
+        ("echo no such kernel >&2; exit 1", r"AOTInductor's package cannot be loaded \(no such kernel\)"),
+    ],
+)
+def test_a_package_that_cannot_be_loaded_ends_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last_words: str, reason: str
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n{last_words}\n", "utf-8")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(UnsupportedError, match=reason):
+        _refuse_crash(tmp_path / "model.pt2")
+
+
+def test_a_package_that_can_be_loaded_passes(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt2"
+    program = torch.export.export(Tiny().eval(), (torch.ones(1, 8),))
+    torch._inductor.aoti_compile_and_package(program, package_path=str(path))
+    _refuse_crash(path)

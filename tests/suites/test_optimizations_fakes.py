@@ -16,6 +16,7 @@ from paceline.fixtures.measurements.fidelity import difference
 from paceline.fixtures.measurements.footprint import size_bytes
 from paceline.fixtures.trees import call_with
 from paceline.suites.optimizations.exported import EXPORT, JIT_FREEZE
+from paceline.suites.optimizations.observation import observe
 from paceline.suites.optimizations.packed_layers import (
     EightBits,
     FourBits,
@@ -28,6 +29,7 @@ from paceline.suites.optimizations.packed_layers import (
 from paceline.suites.optimizations.packing import eight_bits
 from paceline.suites.optimizations.precision import AUTOCAST_BF16, AUTOCAST_FP16, FP16
 from paceline.suites.optimizations.pruning import PRUNE_SENSITIVITY, PRUNE_UNSTRUCTURED, output_sensitivity
+from paceline.suites.optimizations.quantization import calibration_inputs
 from paceline.suites.optimizations.sharing import LOW_RANK, TIED_WEIGHTS
 from paceline.suites.optimizations.sparse import SPARSE_CSR
 from paceline.suites.optimizations.sparse_layers import CsrLinear
@@ -509,6 +511,13 @@ def test_sensitivity_harms_less_than_magnitude() -> None:
     assert found["prune_sensitivity"] < found["prune_unstructured"]
 
 
+def test_variants_of_the_inputs_lie_where_the_inputs_do() -> None:
+    shown = {"ids": torch.ones(2, 3, dtype=torch.long, device="meta"), "pixels": torch.ones(2, 3, device="meta")}
+    variants = list(calibration_inputs(shown))
+    assert len(variants) > 1
+    assert {tensor.device.type for variant in variants for tensor in variant.values()} == {"meta"}
+
+
 def test_an_output_without_gradients_is_unsupported_with_the_reason() -> None:
     class Overwriting(nn.Linear):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -547,6 +556,36 @@ def test_what_a_kernel_of_packed_integers_multiplies_by_is_seen(
     _fill_integers(made, 0)
     with pytest.raises(NotAppliedError, match=f"of its norm, which {bits} bits do not explain"):
         optimization.evidence(net(), Prepared(made, x))
+
+
+def test_what_is_stored_is_known_of_weights_that_were_moved_into_one_buffer() -> None:
+    """As cuDNN's recurrent layers do before a call."""
+    library = torch.library.Library("paceline_tests", "FRAGMENT")
+    library.define("gather(Tensor(a!)[] weights) -> Tensor")
+
+    def gather(weights: list[torch.Tensor]) -> torch.Tensor:
+        buffer = torch.cat([weight.flatten() for weight in weights])
+        place = 0
+        for weight in weights:
+            shape, size = weight.shape, weight.numel()
+            weight.set_(buffer.untyped_storage(), place, shape)
+            place += size
+        return buffer
+
+    library.impl("gather", gather, "CompositeExplicitAutograd")
+    integers = [torch.full((4, 4), number, dtype=torch.int8) for number in (2, 3)]
+
+    def call(x: torch.Tensor) -> torch.Tensor:
+        weights = [stored.float() for stored in integers]
+        torch.ops.paceline_tests.gather(weights)
+        return x @ weights[0] @ weights[1]
+
+    try:
+        seen = observe(call, torch.ones(1, 4))
+    finally:
+        library._destroy()
+    assert [[int(tensor[0, 0]) for tensor in stored] for stored in seen.stored] == [[2], [3]]
+    assert all(tensor.dtype == torch.int8 for stored in seen.stored for tensor in stored)
 
 
 def test_weights_that_run_as_something_computed_prove_no_sharing() -> None:
