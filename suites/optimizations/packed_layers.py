@@ -85,20 +85,31 @@ class Ternary(PackedWeight):
 
 
 class Unpacking(nn.Module):
-    """A layer without its weights: they are computed from packed ones before each call and let go after it."""
+    """A layer without its weights: they are computed from packed ones before each call and let go after it.
+
+    A recurrent layer is lent copies of its biases too: cuDNN moves all that it is given into one buffer, and a bias
+    that stayed with the layer would keep that buffer, with the unpacked weights in it.
+    """
 
     def __init__(self, layer: nn.Module, packed: Callable[[torch.Tensor], PackedWeight]) -> None:
         super().__init__()
         names = [name for name, parameter in layer.named_parameters(recurse=False) if parameter.ndim >= 2]
         self.packed = nn.ModuleDict({name: packed(layer.get_parameter(name).detach()) for name in names})
+        beside = [name for name, _ in layer.named_parameters(recurse=False) if name not in names]
+        lent = [(name, layer.get_parameter(name)) for name in beside if isinstance(layer, nn.RNNBase)]
+        self.lent = nn.ParameterDict(
+            {name: nn.Parameter(one.detach().clone(), one.requires_grad) for name, one in lent}
+        )
         self.layer = layer
-        for name in names:
+        for name in (*self.packed, *self.lent):
             del layer._parameters[name]
         self._let_go()
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         for name, weight in self.packed.items():
             setattr(self.layer, name, weight.unpacked())  # type: ignore[operator]  # a PackedWeight
+        for name, parameter in self.lent.items():
+            setattr(self.layer, name, parameter.clone())
         try:
             return self.layer(*args, **kwargs)
         finally:
@@ -109,7 +120,7 @@ class Unpacking(nn.Module):
         return [weight.unpacked() for weight in self.packed.values()]  # type: ignore[operator]  # a PackedWeight
 
     def _let_go(self) -> None:
-        for name in self.packed:
+        for name in (*self.packed, *self.lent):
             setattr(self.layer, name, None)
 
 

@@ -46,7 +46,7 @@ class _Quiet:
 
 
 class _Node:
-    name = nodeid = "latency_agreement"
+    name = nodeid = _nodeid = "latency_agreement"  # the last one is what releases before 5.3 read
 
 
 def benchmark_fixture(clock: object) -> BenchmarkFixture:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable
 
 import hypothesis.strategies as st
@@ -11,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from torch import nn
 
+from paceline.fixtures.measurements.footprint import size_bytes
 from paceline.suites.optimizations.packed_layers import (
     EightBits,
     FourBits,
@@ -138,6 +140,33 @@ def test_a_layer_computes_with_its_unpacked_weights(
             torch.testing.assert_close(got, expected)
     assert not any(parameter.ndim >= 2 for parameter in unpacking.parameters()), "a float weight stayed"
     assert all(getattr(unpacking.layer, name) is None for name in unpacking.packed), "an unpacked weight stayed"
+
+
+def test_a_recurrent_layer_keeps_no_buffer_that_its_weights_were_moved_into(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As cuDNN does, when the layer is made and whenever its weights are others."""
+
+    def gather(layer: nn.LSTM) -> None:
+        weights = [weight for weight in layer._flat_weights if isinstance(weight, torch.Tensor)]
+        with torch.no_grad():
+            buffer = torch.cat([weight.flatten() for weight in weights])
+            places = itertools.accumulate((weight.numel() for weight in weights), initial=0)
+            for weight, place in zip(weights, places, strict=False):
+                weight.set_(buffer.untyped_storage(), place, weight.shape)
+        gathered.append(len(weights))
+
+    gathered: list[int] = []
+    monkeypatch.setattr(nn.LSTM, "flatten_parameters", gather)
+    layer, x = nn.LSTM(64, 64), torch.randn(3, 1, 64)
+    before, expected = size_bytes(layer), layer(x)[0]
+    unpacking = Unpacking(layer, EightBits)
+    with torch.inference_mode():
+        got = unpacking(x)[0]
+    assert gathered[-1] == 4
+    assert (got - expected).norm() < 0.02 * expected.norm()
+    after = size_bytes(unpacking)
+    assert before is not None
+    assert after is not None
+    assert after < 0.4 * before
 
 
 @pytest.mark.parametrize(("kernel", "closeness"), [(Int8Linear, 1e-4), (Int4Linear, 1e-4)])
