@@ -409,8 +409,8 @@ def _whole(quiet: Recording, runs: Sequence[WholeRun], rule: Rule, effort: Effor
     yield "## Whole runs"
     yield ""
     yield from _paragraph(
-        f"Runs of the command line with the same code on both sides (`{COMMAND} runs`). By default of four cases only, "
-        "bound by overhead, by computing and by memory, and a compiled one, since 60 runs of all would take a day."
+        f"Runs of the command line with the same code on both sides (`{COMMAND} runs`). By default of two cases only, "
+        "whose runs take seconds: 60 runs of all would take a day."
     )
     yield ""
     if not runs:

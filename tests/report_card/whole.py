@@ -22,8 +22,8 @@ from record import ARGS, EXTRA_VARIABLE, subject_repository
 from paceline.baselines.rule import Rule
 
 ROOT = Path(__file__).parents[2]
-CASES = "tiny_ops,linear_256,copy,compiled_sin"
-"""Of whole runs: bound by overhead, by computing and by memory, and a compiled one."""
+CASES = "python_loop,perceptron"
+"""Of whole runs: two whose runs take seconds, since it takes many to see a rate."""
 WHOLE_RUNS, COSTS = "whole-runs.jsonl", "costs.jsonl"
 PACKAGES = ("baselines", "fixtures", "reports", "suites")
 
