@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
-import os
 import re
 import subprocess
 import sys
@@ -549,20 +548,12 @@ def test_a_whole_run_is_made_for_real(tmp_path: Path, monkeypatch: pytest.Monkey
     assert run.elapsed_s > run.measuring_s > 0
 
 
-@pytest.mark.slow
-def test_cost_takes_the_project_from_a_clean_clone() -> None:
+def test_the_cost_of_a_changed_tree_is_not_measured(tmp_path: Path) -> None:
     whole = part("whole")
-    with whole.clean_clone() as (tree, environment):
-        program = "import paceline.suites.tiers as a, paceline.fixtures.ledger as b; print(a.__file__, b.__file__)"
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            env={**os.environ, **environment},
-            cwd="/",
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert all(Path(name).resolve().is_relative_to(tree.resolve()) for name in done.stdout.split())
-        plain = whole.run_pytest(tree, ["suites/", "-q", "-k", "mlp and latency and eager"], environment)
-    assert plain.exit_code == 0
-    assert plain.document["profile_s"]["calls"] > 0
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    identity = ["-c", "user.name=n", "-c", "user.email=e@e"]
+    subprocess.run(["git", *identity, "commit", "-q", "--allow-empty", "-m", "first"], cwd=tmp_path, check=True)
+    (tmp_path / "suites").mkdir()
+    (tmp_path / "suites" / "new.py").write_text("", "utf-8")
+    with pytest.raises(RuntimeError, match=r"nothing changed; commit first:\n\?\? suites/"):
+        whole.measure_cost(tmp_path / "costs.jsonl", tmp_path)

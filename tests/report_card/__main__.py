@@ -34,7 +34,7 @@ def main() -> None:
         default=CASES,
         help=f"cases whose id contains one of these, divided by commas (default: {CASES}; an empty text: all)",
     )
-    commands.add_parser("cost", help="run the default tier of the last commit plainly, then against itself")
+    commands.add_parser("cost", help="run the default tier plainly, then against the last commit with nothing changed")
     writer = commands.add_parser("write", help="judge what was recorded, for some minutes, and write the card")
     writer.add_argument("--output", type=Path, default=ROOT / "docs" / "report-card.md")
     writer.add_argument(

@@ -8,11 +8,9 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 CASES = "python_loop,perceptron"
 """Of whole runs: two whose runs take seconds, since it takes many to see a rate."""
 WHOLE_RUNS, COSTS = "whole-runs.jsonl", "costs.jsonl"
-PACKAGES = ("baselines", "fixtures", "reports", "suites")
+PACKAGES = ("baselines", "fixtures", "reports", "suites", "pyproject.toml")
 
 
 @dataclass(frozen=True)
@@ -101,15 +99,20 @@ def _whole_run(tree: Path, only: str) -> WholeRun:
     )
 
 
-def measure_cost(path: Path) -> Cost:
-    """Run the default tier of this repository's last commit plainly and then against itself, in a clean clone with the
-    commit's own instrument; append what both took to ``path``."""
-    with clean_clone() as (tree, environment):
-        revision = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=tree, capture_output=True, text=True, check=True
-        ).stdout.strip()
-        plain = run_pytest(tree, ["suites/", "-q"], environment)
-        against = run_pytest(tree, ["suites/", "-q", "--pace-against=HEAD"], environment)
+def measure_cost(path: Path, tree: Path = ROOT) -> Cost:
+    """Run the default tier plainly and then against the last commit, with nothing changed; append what both took to
+    ``path``.
+
+    ``tree`` is the repository that this environment has the project from: of another one neither side would be told
+    from what is installed. Raises RuntimeError where its packages have changes that are not committed.
+    """
+    revision = _git(tree, "rev-parse", "HEAD")
+    if changed := _git(tree, "status", "--porcelain", "--", *PACKAGES):
+        raise RuntimeError(f"the cost is that of a run with nothing changed; commit first:\n{changed}")
+    plain = run_pytest(tree, ["suites/", "-q"])
+    against = run_pytest(tree, ["suites/", "-q", "--pace-against=HEAD"])
+    if not against.measuring_s:
+        raise RuntimeError(f"the A/B measured nothing: {against.document['notes']}")
     profile = plain.document["profile_s"]
     cost = Cost(
         plain.started,
@@ -125,17 +128,9 @@ def measure_cost(path: Path) -> Cost:
     return cost
 
 
-@contextmanager
-def clean_clone() -> Iterator[tuple[Path, dict[str, str]]]:
-    """This repository's last commit as a repository of its own, and the variables that make Python take the project
-    from there and not from where the environment has it."""
-    with tempfile.TemporaryDirectory(prefix="paceline-report-card-") as folder:
-        tree, links = Path(folder) / "paceline", Path(folder) / "links"
-        subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(ROOT), str(tree)], check=True)
-        (links / "paceline").mkdir(parents=True)
-        for package in PACKAGES:
-            (links / "paceline" / package).symlink_to(tree / package)
-        yield tree, {"PYTHONPATH": str(links)}
+def _git(tree: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=tree, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
 # -- one run -----------------------------------------------------------------------------------------------------------
@@ -165,7 +160,7 @@ class Done:
         return float(found[1]) + float(found[2] or 0)
 
 
-def run_pytest(tree: Path, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Done:
+def run_pytest(tree: Path, arguments: Sequence[str]) -> Done:
     """One run in ``tree``. Raises RuntimeError where it wrote no report, or ended with one of pytest's own errors."""
     report = tree / ".git" / "report.json"
     report.unlink(missing_ok=True)
@@ -173,7 +168,6 @@ def run_pytest(tree: Path, arguments: Sequence[str], environment: Mapping[str, s
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *arguments, f"--pace-json={report}"],
         cwd=tree,
-        env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
         check=False,
