@@ -163,7 +163,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's 
         result = func(*args, **kwargs)
         # cuDNN's recurrent layers move their weights into one buffer, of which each is a part from then on.
         self._moved |= {
-            (storage_of(weight), weight.storage_offset()): behind
+            (storage_of(weight), int(weight.storage_offset())): behind
             for weight, place, behind in zip(weights, places, stored, strict=True)
             if storage_of(weight) != place
         }
@@ -194,7 +194,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's 
         return result
 
     def _stored_behind(self, weight: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        if self._moved and (moved := self._moved.get((storage_of(weight), weight.storage_offset()))) is not None:
+        if self._moved and (moved := self._moved.get((storage_of(weight), int(weight.storage_offset())))) is not None:
             return moved
         is_made = self._origins.get(storage_of(weight)) is _Origin.WEIGHT
         return self._stored.get(storage_of(weight), (weight,)) if is_made else (weight,)
