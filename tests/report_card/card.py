@@ -473,6 +473,10 @@ def _cost(costs: Sequence[Cost]) -> Iterator[str]:
 
 def _peers(quiet: Recording, power_at_5: Power, rule: Rule, effort: Effort, site: Path, images: Path) -> Iterator[str]:
     equal = round(looks_of(rule) * SCREEN_S / CONFIRM_S + epochs_of(1, rule))
+    there = min(equal, max(1, len(quiet.epochs) // 2 - 2))
+    fewer = (
+        f"Two such results take {2 * equal} epochs: of the {len(quiet.epochs)} here each has {there}, which is less. "
+    )
     cases = len(quiet.still)
     simulated = courses_redrawn(quiet.still, rule, cases=cases, runs=effort.runs)
     alarms = Simulated(sum(Verdict.REGRESSED in one.verdicts for one in simulated), len(simulated), len(quiet.epochs))
@@ -483,9 +487,10 @@ def _peers(quiet: Recording, power_at_5: Power, rule: Rule, effort: Effort, site
         "Each tool is shown a stored result and a later one: side A of some epochs in a row, then side B of the next "
         "ones, at places evenly over the recording. First with as many processes a result as its users run (by its "
         f"defaults or its manual), then with {equal}, which measure as long as this project's rule does for a suspect "
-        "(screen, second look and confirmation). pytest-benchmark gets all samples, asv five means a process as it "
-        "takes by default, benchstat one mean a process as of one run of a benchmark. Samples are those that the "
-        f"recording keeps: at most {MOST_SAMPLES} a side and epoch, evenly thinned, the smallest one among them."
+        f"(screen, second look and confirmation). {fewer if there < equal else ''}pytest-benchmark gets all samples, "
+        "asv five means a process as it takes by default, benchstat one mean a process as of one run of a benchmark. "
+        f"Samples are those that the recording keeps: at most {MOST_SAMPLES} a side and epoch, evenly thinned, the "
+        "smallest one among them."
     )
     yield ""
     yield from _paragraph(
@@ -505,7 +510,7 @@ def _peers(quiet: Recording, power_at_5: Power, rule: Rule, effort: Effort, site
     curves = []
     for is_equal in (False, True):
         for peer in rules:
-            processes = equal if is_equal else peer.processes
+            processes = there if is_equal else peer.processes
             row, curve = _peer(peer, quiet, processes, alarms.value, effort)
             curves += [curve] if is_equal and curve else []
             yield row
