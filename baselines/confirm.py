@@ -202,13 +202,14 @@ def _serial(epochs: Sequence[Epoch]) -> _Series:
         raise ValueError(f"{first.case} {first.metric.name}: two epochs have the same number, and would count twice")
     if any(epoch.metric != first.metric for epoch in epochs):
         raise ValueError(f"{first.case} {first.metric.name} is not the same metric in all epochs")
-    sides = [turn_estimates(epoch) for epoch in epochs]
-    base, new = ([float(np.median(side)) for side in both] for both in zip(*sides, strict=True))
-    series = _Series(tuple(epochs), tuple(base), tuple(new))
+    estimates = [turn_estimates(epoch) for epoch in epochs]
+    base = tuple(float(np.median(np.concatenate([sides.base for sides in builds]))) for builds in estimates)
+    new = tuple(float(np.median(np.concatenate([sides.new for sides in builds]))) for builds in estimates)
+    series = _Series(tuple(epochs), base, new)
     if first.metric.rule == "exact":
         return series
     try:
-        effects = tuple(effect_of(epoch, both) for epoch, both in zip(epochs, sides, strict=True))
+        effects = tuple(effect_of(epoch, builds) for epoch, builds in zip(epochs, estimates, strict=True))
         return dataclasses.replace(series, effects=effects)
     except NoRatioError as error:
         return dataclasses.replace(series, fault=str(error))

@@ -66,8 +66,8 @@ def analyse_epochs(epochs: Iterable[Epoch]) -> dict[tuple[Case, str], tuple[Note
 
 def _of_epoch(epoch: Epoch) -> dict[str, Note]:
     """The first note of each code, of either side."""
-    notes = [*epoch.notes, *analyse_conditions(epoch.conditions)]
-    for side in turn_estimates(epoch):
+    notes = [*epoch.notes, *(note for build in epoch.builds for note in analyse_conditions(build.conditions))]
+    for side in (side for sides in turn_estimates(epoch) for side in sides):
         notes += _of_series(epoch.metric, _slowness(epoch.metric, side))
     return {note.code: note for note in reversed(notes)}
 

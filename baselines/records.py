@@ -155,20 +155,29 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """One pair of fresh processes of an A/B, one a side, and what they measured of one case and metric.
+class Build:
+    """The turns of a case that both sides have built: its weights and inputs lie where they lie. ``conditions`` are
+    those of both sides together. A metric that is measured without taking turns has a single turn with all samples of
+    each side."""
 
-    ``number`` counts the epochs of a stage in the order they were made. A metric that is measured without taking turns
-    has a single turn with all samples of each side. ``notes`` are what either side said of its timing, ``conditions``
-    those of both sides together.
+    turns: tuple[Turn, ...]
+    conditions: Conditions | None = None
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pair of fresh processes of an A/B, one a side, and what they measured of one case and metric, which they
+    built anew for each of the ``builds``.
+
+    ``number`` counts the epochs of a stage in the order they were made. ``notes`` are what either side said of its
+    timing.
     """
 
     case: Case
     metric: Metric
     number: int
-    turns: tuple[Turn, ...]
+    builds: tuple[Build, ...]
     notes: tuple[Note, ...] = ()
-    conditions: Conditions | None = None
 
 
 @dataclass(frozen=True)

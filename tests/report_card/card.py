@@ -53,7 +53,8 @@ from whole import Cost, WholeRun, read_costs, read_whole_runs
 
 from paceline.baselines.confirm import Rule
 from paceline.baselines.verdicts import Verdict
-from paceline.fixtures.ab.against import CONFIRM_S, SCREEN_S
+from paceline.fixtures.ab.against import BUILDS
+from paceline.fixtures.ab.turns import BUILD_S
 
 R = TypeVar("R", WholeRun, Cost, RecordedEpoch)
 COMMAND = "python tests/report_card"
@@ -345,8 +346,8 @@ def _costs_of_a_suspect(recording: Recording, rule: Rule) -> Iterator[str]:
     worst, epochs, cases = max(seconds), suspect_epochs(rule), len(recording.cases)
     yield from _paragraph(
         f"A suspicious case takes {np.mean(seconds):.0f} s of turns, at most {worst:.0f} s (goal ≤ {SUSPECT_S} s: "
-        f"{'yes' if worst <= SUSPECT_S else 'no'}): {looks_of(rule)} epochs of {SCREEN_S:g} s and "
-        f"{epochs_of(1, rule)} of {CONFIRM_S:g} s. Apart from that, spawning and preparation took "
+        f"{'yes' if worst <= SUSPECT_S else 'no'}): {looks_of(rule)} epochs of one build of {BUILD_S:g} s and "
+        f"{epochs_of(1, rule)} of {BUILDS} builds. Apart from that, spawning and preparation took "
         f"{recording.preparing_s:.1f} s an epoch and case, where {cases} cases shared an epoch's two processes; for "
         f"{epochs} epochs that is {epochs * recording.preparing_s:.0f} s."
     )
@@ -472,7 +473,7 @@ def _cost(costs: Sequence[Cost]) -> Iterator[str]:
 
 
 def _peers(quiet: Recording, power_at_5: Power, rule: Rule, effort: Effort, site: Path, images: Path) -> Iterator[str]:
-    equal = round(looks_of(rule) * SCREEN_S / CONFIRM_S + epochs_of(1, rule))
+    equal = round(whole_epochs(rule))
     there = min(equal, max(1, len(quiet.epochs) // 2 - 2))
     fewer = (
         f"Two such results take {2 * equal} epochs: of the {len(quiet.epochs)} here each has {there}, which is less. "

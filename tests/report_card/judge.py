@@ -17,9 +17,9 @@ from series import SEED, Array, Positions, Recording, Series, drawn_run, redrawn
 from paceline.baselines.confirm import Rule, compare_epochs, decide, epochs_needed, second_look, suspects
 from paceline.baselines.metrics import LATENCY
 from paceline.baselines.ranks import critical_count, signed_rank_tail
-from paceline.baselines.records import Case, Epoch, Turn
+from paceline.baselines.records import Build, Case, Epoch, Turn
 from paceline.baselines.verdicts import Policy, Verdict
-from paceline.fixtures.ab.against import CONFIRM_S, SCREEN_S
+from paceline.fixtures.ab.against import BUILDS
 
 SUITE = 200
 """Cases of the run whose false alarms are asked for."""
@@ -208,7 +208,7 @@ def is_found(one: Series, positions: Positions, rule: Rule) -> bool:
 
 def _epoch(place: int, number: int, effect: float) -> Epoch:
     """An epoch of that effect; what time it was does not matter."""
-    return Epoch(Case(str(place), "", "", 1), LATENCY, number, (Turn((1e6,), (1e6 * math.exp(effect),)),))
+    return Epoch(Case(str(place), "", "", 1), LATENCY, number, (Build((Turn((1e6,), (1e6 * math.exp(effect),)),)),))
 
 
 def courses_in_order(still: Sequence[Series], rule: Rule) -> list[Course]:
@@ -232,7 +232,13 @@ def courses_redrawn(still: Sequence[Series], rule: Rule, *, cases: int, runs: in
 
 def suspect_seconds(one: Series, rule: Rule) -> float:
     """What the turns of a case take that goes through screen, second look and confirmation."""
-    return one.seconds * (looks_of(rule) * SCREEN_S / CONFIRM_S + epochs_of(1, rule))
+    return one.seconds * whole_epochs(rule)
+
+
+def whole_epochs(rule: Rule) -> float:
+    """As many epochs of a confirmation take as long as everything that such a case goes through: a screen builds it
+    once an epoch."""
+    return looks_of(rule) / BUILDS + epochs_of(1, rule)
 
 
 def suspect_epochs(rule: Rule) -> int:

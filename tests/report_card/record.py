@@ -21,9 +21,8 @@ from pathlib import Path
 from recording import Record, RecordedEpoch, Store, thin
 
 from paceline.baselines.paired import epoch_effect
-from paceline.baselines.records import Epoch
 from paceline.baselines.settings import load_settings
-from paceline.fixtures.ab.against import CONFIRM_S, SCREEN_S
+from paceline.fixtures.ab.against import BUILDS
 from paceline.fixtures.ab.duel import Contest, Ring, choose_core, run_epoch
 from paceline.fixtures.ab.sides import Sides
 from paceline.fixtures.host.environment import fingerprint
@@ -110,7 +109,7 @@ def record(
         while recorded < most and time.monotonic() + longest < deadline:
             number = store.next_number(condition)
             started, began = datetime.datetime.now(datetime.timezone.utc), time.monotonic()
-            contests = run_epoch(ring, number, node_ids, seconds=CONFIRM_S, seed=number)
+            contests = run_epoch(ring, number, node_ids, builds=BUILDS, seed=number)
             longest = max(longest, time.monotonic() - began)
             store.write(
                 RecordedEpoch(
@@ -132,20 +131,15 @@ def _record(contest: Contest) -> Record:
         raise RuntimeError(f"{contest.node_id} gave no pair: {contest.outcomes}")
     (epoch,) = contest.epochs
     workload, percent = epoch.case.model.rsplit("_extra", 1)
-    base = [sample for turn in epoch.turns for sample in turn.base]
-    new = [sample for turn in epoch.turns for sample in turn.new]
+    turns = [turn for build in epoch.builds for turn in build.turns]
+    base = [sample for turn in turns for sample in turn.base]
+    new = [sample for turn in turns for sample in turn.new]
     return Record(
         workload,
         int(percent),
         round(epoch_effect(epoch), 7),
-        round(epoch_effect(_beginning(epoch)), 7),
+        round(epoch_effect(replace(epoch, builds=epoch.builds[:1])), 7),
         round(contest.measuring_s, 3),
         (len(base), len(new)),
         (thin(base), thin(new)),
     )
-
-
-def _beginning(epoch: Epoch) -> Epoch:
-    """The turns that a screen would have had the time for."""
-    turns = max(1, round(len(epoch.turns) * SCREEN_S / CONFIRM_S))
-    return replace(epoch, turns=epoch.turns[:turns])

@@ -1,6 +1,6 @@
 """The store of recorded epochs: one small file an epoch, so that a recording can be cut and go on at any time.
 
-An epoch's file holds, for every case, the effect that the tool computes from its turns, the same from the first part of
+An epoch's file holds, for every case, the effect that the tool computes from its turns, the same from its first
 them (as long as a screen's), and samples of both sides for the rules of other tools. Files are written whole or not at
 all.
 """
@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-FORMAT = 1
+FORMAT = 2
 MOST_SAMPLES = 120
 """Samples that are kept of a side and epoch: evenly spaced in order, the smallest one among them."""
 
