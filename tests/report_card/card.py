@@ -33,6 +33,7 @@ from judge import (
     suspect_seconds,
     trials,
     trials_at,
+    whole_epochs,
 )
 from peers import Pair, PeerRule, alarmed_runs, over_cases, pairs_of, peer_rules, slow_down_needed
 from pictures import Axis, Line, chart

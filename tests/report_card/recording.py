@@ -1,8 +1,7 @@
 """The store of recorded epochs: one small file an epoch, so that a recording can be cut and go on at any time.
 
-An epoch's file holds, for every case, the effect that the tool computes from its turns, the same from its first
-them (as long as a screen's), and samples of both sides for the rules of other tools. Files are written whole or not at
-all.
+An epoch's file holds, for every case, the effect that the tool computes from all its builds, the same from the first
+of them (as in a screen), and samples of both sides for the rules of other tools. Files are written whole or not at all.
 """
 
 from __future__ import annotations
