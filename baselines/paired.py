@@ -5,7 +5,8 @@ data lie in memory above all) is constant within one and random between them, so
 processes, is the replicate: the turns of an epoch make one number, and only these numbers are tested. Much of it
 differs between two builds of a case in one process too, and is averaged out there, which is cheaper: one repeats at the
 level that scatters (Kalibera & Jones, Rigorous benchmarking in reasonable time, ISMM 2013). Taking turns cancels what
-moves both sides alike (Bulej et al., Duet benchmarking, ICPE 2020). The test itself is in :mod:`paceline.baselines.ranks`.
+moves both sides alike (Bulej et al., Duet benchmarking, ICPE 2020). The test itself is in
+:mod:`paceline.baselines.ranks`.
 """
 
 from __future__ import annotations

@@ -119,17 +119,16 @@ def test_epochs_of_two_machines_are_never_pooled(tmp_path: Path) -> None:
     quiet, others = part("series").recordings(store)
     assert [epoch.number for epoch in quiet.epochs] == [3, 4, 5]
     assert (quiet.left_out, others) == (2, {})
-    assert quiet.command == "python tests/report_card record"
+    assert quiet.command == "python tests/report_card record --extra-percent 0,3,5"
 
 
 def test_each_recording_knows_its_command(tmp_path: Path) -> None:
     made_up(tmp_path, 1, condition="loaded-2", extra=(0, 10))
-    made_up(tmp_path, 1, condition="calibration", extra=(3, 5))
-    _, others = part("series").recordings(made_up(tmp_path, 1))
+    made_up(tmp_path, 1, condition="calibration", extra=(4,))
+    quiet, others = part("series").recordings(made_up(tmp_path, 1, extra=(0, 4)))
+    assert quiet.command == "python tests/report_card record"
     assert others["loaded-2"].command == "python tests/report_card record --neighbours 2 --extra-percent 0,10"
-    assert others["calibration"].command == (
-        "python tests/report_card record --condition calibration --extra-percent 3,5"
-    )
+    assert others["calibration"].command == "python tests/report_card record --condition calibration --extra-percent 4"
 
 
 def test_nothing_recorded_says_what_to_do(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from paceline.baselines.confirm import (
 from paceline.baselines.metrics import LATENCY, PEAK_DEVICE_MEMORY, PEAK_RSS, PREPARATION, SIZE, THROUGHPUT
 from paceline.baselines.paired import chance_to_convict, sign_flip_p
 from paceline.baselines.ranks import exceedances, signed_rank_tail, walsh_averages
-from paceline.baselines.records import Case, Epoch, Level, Metric, Note, Turn
+from paceline.baselines.records import Build, Case, Epoch, Level, Metric, Note, Turn
 from paceline.baselines.verdicts import Comparison, Policy, Verdict
 
 RULE, POLICY = Rule(), Policy()
@@ -299,15 +299,19 @@ def epochs_of(
     name: str, effects: Sequence[float], metric: Metric = LATENCY, base: float = 100.0, first: int = 1
 ) -> list[Epoch]:
     case = Case(name, "eager", "cpu", 1)
-    return [
-        Epoch(case, metric, number, tuple(Turn((base * k,), (base * k * math.exp(effect),)) for k in (1, 2, 1)))
-        for number, effect in enumerate(effects, first)
-    ]
+
+    def build(effect: float) -> Build:
+        return Build(tuple(Turn((base * k,), (base * k * math.exp(effect),)) for k in (1, 2, 1)))
+
+    return [Epoch(case, metric, number, (build(effect),)) for number, effect in enumerate(effects, first)]
 
 
 def exact(name: str, base: Sequence[float], new: Sequence[float], metric: Metric = SIZE) -> list[Epoch]:
     case = Case(name, "eager", "cpu", 1)
-    return [Epoch(case, metric, place, (Turn((a,), (b,)),)) for place, (a, b) in enumerate(zip(base, new, strict=True))]
+    return [
+        Epoch(case, metric, place, (Build((Turn((a,), (b,)),)),))
+        for place, (a, b) in enumerate(zip(base, new, strict=True))
+    ]
 
 
 def by_name(comparisons: Sequence[Comparison]) -> dict[str, Comparison]:
@@ -462,7 +466,7 @@ def test_exact_metrics_are_judged_at_once_and_say_when_they_are_not_exact() -> N
 
 def test_an_epoch_without_a_ratio_decides_nothing_and_counts_in_no_correction() -> None:
     broken = epochs_of("broken", spaced(0.0, 0.01))
-    broken[3] = Epoch(broken[3].case, LATENCY, broken[3].number, (Turn((0.0,), (5.0,)),))
+    broken[3] = Epoch(broken[3].case, LATENCY, broken[3].number, (Build((Turn((0.0,), (5.0,)),)),))
     named = by_name(compare_epochs([], [*broken, *epochs_of("slow", spaced(0.05, 0.015))], RULE, POLICY))
     assert named["broken"].verdict is Verdict.INCONCLUSIVE
     assert "epoch 4: an estimate is 0 ns" in named["broken"].reason

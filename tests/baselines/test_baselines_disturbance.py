@@ -18,7 +18,7 @@ from paceline.baselines.disturbance import analyse_epochs, analyse_timing
 from paceline.baselines.files import FormatError
 from paceline.baselines.metrics import LATENCY, THROUGHPUT
 from paceline.baselines.parsing import Fields
-from paceline.baselines.records import Case, Conditions, Epoch, Level, Measured, Metric, Note, Turn
+from paceline.baselines.records import Build, Case, Conditions, Epoch, Level, Measured, Metric, Note, Turn
 
 Array = npt.NDArray[np.float64]
 CASE = Case("net", "eager", "cpu", 1)
@@ -221,7 +221,7 @@ def test_what_is_only_shown_gets_no_note() -> None:
 
 def epoch(number: int, new: Array, conditions: Conditions = QUIET, notes: tuple[Note, ...] = ()) -> Epoch:
     turns = tuple(Turn((1e6 + place % 5,), (float(value),)) for place, value in enumerate(new))
-    return Epoch(CASE, LATENCY, number, turns, notes, conditions)
+    return Epoch(CASE, LATENCY, number, (Build(turns, conditions),), notes)
 
 
 def test_epochs_that_were_disturbed_are_counted() -> None:

@@ -32,7 +32,7 @@ from paceline.baselines.paired import (
     walsh_interval,
 )
 from paceline.baselines.ranks import critical_count, exceedances, signed_rank_tail, walsh_averages
-from paceline.baselines.records import Case, Epoch, Metric, Turn
+from paceline.baselines.records import Build, Case, Epoch, Metric, Turn
 from paceline.baselines.statistics import estimate
 
 CASE = Case("mlp", "bf16", "cpu", 1)
@@ -49,7 +49,7 @@ SIDES = st.sampled_from(["greater", "less"])
 
 
 def epoch(turns: tuple[Turn, ...], metric: Metric = LATENCY) -> Epoch:
-    return Epoch(CASE, metric, 1, turns)
+    return Epoch(CASE, metric, 1, (Build(turns),))
 
 
 # -- one epoch ---------------------------------------------------------------------------------------------------------
@@ -63,6 +63,20 @@ def test_the_effect_of_an_epoch_worked_out() -> None:
     )
     assert epoch_effect(epoch(turns)) == pytest.approx(math.log(110 / 104))
     assert epoch_effect(epoch(turns[1:])) == pytest.approx((math.log(1.2) + math.log(0.9)) / 2)
+
+
+def test_each_build_of_an_epoch_counts_alike_however_many_turns_it_has() -> None:
+    short = Build((Turn((100.0,), (120.0,)),))
+    long = Build(tuple(Turn((100.0,), (new,)) for new in (90.0, 90.0, 300.0, 80.0, 110.0)))
+    both = Epoch(CASE, LATENCY, 1, (short, long))
+    assert epoch_effect(both) == pytest.approx((math.log(1.2) + math.log(0.9)) / 2)
+
+
+@given(st.lists(TURNS, min_size=1, max_size=4))
+def test_the_effect_of_an_epoch_is_the_mean_of_its_builds(builds: list[tuple[Turn, ...]]) -> None:
+    alone = [epoch_effect(epoch(turns)) for turns in builds]
+    together = Epoch(CASE, LATENCY, 1, tuple(Build(turns) for turns in builds))
+    assert epoch_effect(together) == pytest.approx(math.fsum(alone) / len(alone))
 
 
 def test_of_a_rate_the_upper_quartile_counts() -> None:
@@ -98,6 +112,13 @@ def test_without_a_ratio_the_place_is_named(value: float) -> None:
 def test_an_epoch_without_samples_is_refused(turns: tuple[Turn, ...]) -> None:
     with pytest.raises(ValueError, match="mlp-bf16-cpu-b1 latency_ns, epoch 1: an epoch needs turns"):
         epoch_effect(epoch(turns))
+    with pytest.raises(ValueError, match="epoch 1: an epoch needs turns"):
+        epoch_effect(Epoch(CASE, LATENCY, 1, (Build((Turn((1.0,), (1.0,)),)), Build(turns))))
+
+
+def test_an_epoch_without_builds_is_refused() -> None:
+    with pytest.raises(ValueError, match="epoch 1: an epoch needs turns"):
+        epoch_effect(Epoch(CASE, LATENCY, 1, ()))
 
 
 # -- estimate, test, interval ------------------------------------------------------------------------------------------

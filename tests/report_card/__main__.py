@@ -24,7 +24,7 @@ def main() -> None:
         default="quiet",
         help="calibration: only to know the true sizes of the extra work; nothing else is judged by it",
     )
-    recorder.add_argument("--extra-percent", default="0,3,5", help="amounts of extra work, 0 is none")
+    recorder.add_argument("--extra-percent", default="0,4", help="amounts of extra work, 0 is none")
     recorder.add_argument("--only", default="", help="cases whose id contains one of these, divided by commas")
     recorder.add_argument("--most", type=int, default=10_000, help="at most so many epochs")
     runner = commands.add_parser("runs", help="make whole A/A runs of the command line until the time is over")

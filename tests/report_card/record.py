@@ -81,7 +81,7 @@ def record(
     minutes: float,
     condition: str = "quiet",
     neighbours: int = 0,
-    extra_percent: str = "0,3,5",
+    extra_percent: str = "0,4",
     only: str = "",
     most: int = 10_000,
 ) -> int:

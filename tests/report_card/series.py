@@ -114,7 +114,7 @@ class Recording:
         words = ["python tests/report_card record"]
         words += [f"--neighbours {self.neighbours}"] if self.neighbours else []
         words += [] if self.neighbours or self.condition == QUIET else [f"--condition {self.condition}"]
-        return " ".join([*words, *([] if extra == "0,3,5" else [f"--extra-percent {extra}"])])
+        return " ".join([*words, *([] if extra == "0,4" else [f"--extra-percent {extra}"])])
 
     @property
     def preparing_s(self) -> float:
