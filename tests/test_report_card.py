@@ -333,7 +333,7 @@ def test_seconds_of_a_suspect_are_those_of_both_looks_and_the_confirmation() -> 
     (one,) = scattering(0.01, cases=1)
     looks, confirmed = RULE.screen_epochs + RULE.second_look_epochs, RULE.confirm_epochs
     assert judge.suspect_epochs(RULE) == looks + confirmed
-    assert judge.suspect_seconds(one, RULE) == pytest.approx(looks * 0.6 + confirmed * 2.0)
+    assert judge.suspect_seconds(one, RULE) == pytest.approx(2.0 * (looks / 3 + confirmed))
 
 
 # -- intervals ---------------------------------------------------------------------------------------------------------
