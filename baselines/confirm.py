@@ -49,7 +49,6 @@ __all__ = [
     "epochs_needed",
     "holm",
     "is_suspect",
-    "second_look",
     "stays_suspect",
     "suspects",
     "unsettled",
@@ -77,33 +76,23 @@ class _Series:
 
 
 def suspects(screen: Sequence[Epoch], rule: Rule, policy: Policy) -> tuple[Key, ...]:
-    """The sampled cases and metrics that a screen leaves suspect, in the order of their first epoch: what to confirm.
+    """The sampled cases and metrics that the epochs of a screen do not clear, in the order of their first epoch: what
+    gets a second look, and after that what is to be confirmed.
 
-    As :func:`stays_suspect` where the second look is complete, else as :func:`is_suspect`, with the threshold of the
-    case's own band, and never for a move that is smaller than the metric's resolution. Where an estimate gives no ratio
-    nothing can be confirmed, and it is no suspect. Raises what :func:`compare_epochs` raises.
+    Not cleared is what seems changed: as :func:`stays_suspect` where the second look is complete, else as
+    :func:`is_suspect`, with the threshold of the case's own band, and never by a move that is smaller than the metric's
+    resolution. And what scatters so much that a change of the promised size could be missed. Where an estimate gives no
+    ratio nothing can be confirmed, and it is no suspect. Raises what :func:`compare_epochs` raises.
     """
-    return tuple(
-        key
-        for key, series in _series(screen).items()
-        if series.effects and _is_suspect(series, rule.with_band(band_of(key[0], policy)))
-    )
-
-
-def second_look(screen: Sequence[Epoch], rule: Rule, policy: Policy) -> tuple[Key, ...]:
-    """What the first epochs of a screen do not settle, in the order of their first epoch: suspects, and cases that seem
-    to scatter so much that a change of the promised size could be missed.
-
-    Raises what :func:`compare_epochs` raises.
-    """
-    series = _series(screen)
-    suspected = set(suspects(screen, rule, policy))
-    noise = _ScreenNoise.of(list(series.values()), len(suspected), rule)
-    return tuple(
-        key
-        for key, one in series.items()
-        if key in suspected or (one.effects and noise.is_too_restless(one, rule.with_band(_band(one, policy))))
-    )
+    series = {key: one for key, one in _series(screen).items() if one.effects}
+    found = {key for key, one in series.items() if _seems_changed(one, rule.with_band(band_of(key[0], policy)))}
+    while True:
+        # Each more lowers the level of all, by which others may turn out too restless.
+        noise = _ScreenNoise.of(list(series.values()), len(found), rule)
+        more = {key for key, one in series.items() if noise.is_too_restless(one, rule.with_band(_band(one, policy)))}
+        if more <= found:
+            return tuple(key for key in series if key in found)
+        found |= more
 
 
 def unsettled(screen: Sequence[Epoch]) -> frozenset[Key]:
@@ -116,7 +105,7 @@ def _has_moved(series: _Series) -> bool:
     return not within_tolerance(series.metric, statistics.median(series.base), statistics.median(series.new))
 
 
-def _is_suspect(series: _Series, rule: Rule) -> bool:
+def _seems_changed(series: _Series, rule: Rule) -> bool:
     moved = [abs(new - base) for base, new in zip(series.base, series.new, strict=True)]
     if statistics.median(moved) < series.metric.resolution:
         return False
@@ -177,8 +166,8 @@ def compare_epochs(
         elif key in decisions:
             comparisons.append(_confirmed(started, decisions[key], settings[key]))
         else:
-            is_suspected = _is_suspect(series, rule.with_band(band_of(key[0], policy)))
-            comparisons.append(_screened(started, series, noise, settings[key], is_suspected=is_suspected))
+            seems_changed = _seems_changed(series, rule.with_band(band_of(key[0], policy)))
+            comparisons.append(_screened(started, series, noise, settings[key], seems_changed=seems_changed))
     return tuple(sorted(comparisons, key=severity))
 
 
@@ -312,9 +301,9 @@ class _ScreenNoise:
 
 
 def _screened(
-    started: Comparison, series: _Series, noise: _ScreenNoise, rule: Rule, *, is_suspected: bool
+    started: Comparison, series: _Series, noise: _ScreenNoise, rule: Rule, *, seems_changed: bool
 ) -> Comparison:
-    """What the screen alone can say; ``is_suspected`` where it says that there should have been a confirmation."""
+    """What the screen alone can say; ``seems_changed`` where it says that there should have been a confirmation."""
     effects, is_rate = series.effects, series.metric.better == "higher"
     interval = walsh_interval(effects, rule.confidence)
     low, high = (math.exp(interval[0]), math.exp(interval[1])) if interval else (None, None)
@@ -325,7 +314,7 @@ def _screened(
         reason = f"{change} over {len(effects)} of the screen's {rule.screen_epochs} epochs: too few to tell"
         return dataclasses.replace(judged, reason=reason, epochs_needed=rule.screen_epochs)
     seen = f"{change} over the screen's {len(effects)} epochs"
-    if is_suspected:
+    if seems_changed:
         reason = f"{seen} is suspect, and was not confirmed: {noise.epochs} fresh epochs would decide{end}"
         return dataclasses.replace(judged, reason=reason, epochs_needed=noise.epochs)
     band = math.log1p(rule.min_effect)

@@ -21,7 +21,6 @@ from paceline.baselines.confirm import (
     epochs_needed,
     holm,
     is_suspect,
-    second_look,
     stays_suspect,
     suspects,
     unsettled,
@@ -385,7 +384,7 @@ def test_a_screen_that_was_cut_cannot_decide(epochs: int) -> None:
     assert f"over {epochs} of the screen's 3 epochs: too few to tell" in found.reason
 
 
-def test_suspects_and_restless_cases_get_a_second_look() -> None:
+def test_what_the_epochs_do_not_clear_gets_a_second_look_and_then_a_confirmation() -> None:
     first = [
         *epochs_of("slow", (0.03, 0.035, 0.025)),
         *epochs_of("false", (0.012, 0.02, 0.011)),
@@ -394,7 +393,7 @@ def test_suspects_and_restless_cases_get_a_second_look() -> None:
         *epochs_of("restless", (0.14, -0.14, 0.001)),
         *exact("larger", (10.0,), (11.0,)),
     ]
-    looked_at = second_look(first, RULE, POLICY)
+    looked_at = suspects(first, RULE, POLICY)
     assert [case.model for case, _ in looked_at] == ["slow", "false", "fast", "restless"]
     screen = [
         *first,
@@ -403,7 +402,7 @@ def test_suspects_and_restless_cases_get_a_second_look() -> None:
         *epochs_of("fast", (-0.03, 0.003, 0.001, 0.003), first=4),
         *epochs_of("restless", (0.001, -0.001, 0.002, -0.001), first=4),
     ]
-    assert [case.model for case, _ in suspects(screen, RULE, POLICY)] == ["slow"]
+    assert [case.model for case, _ in suspects(screen, RULE, POLICY)] == ["slow", "restless"]
     named = by_name(compare_epochs(screen, [], RULE, POLICY))
     assert {name: one.verdict for name, one in named.items()} == {
         "slow": Verdict.INCONCLUSIVE,
@@ -418,6 +417,25 @@ def test_suspects_and_restless_cases_get_a_second_look() -> None:
     assert "over the screen's 7 epochs is suspect, and was not confirmed" in named["slow"].reason
     assert "over the screen's 3 epochs is no suspect (from 1 %)" in named["calm"].reason
     assert "too restless" in named["restless"].reason
+    fresh = epochs_of("slow", spaced(0.03, 0.001)) + epochs_of("restless", spaced(0.0, 0.01))
+    named = by_name(compare_epochs(screen, fresh, RULE, POLICY))
+    assert named["slow"].verdict is Verdict.REGRESSED
+    assert named["restless"].verdict is Verdict.UNCHANGED
+
+
+def test_one_more_suspect_can_make_others_too_restless() -> None:
+    """The level of each is shared by all that are confirmed."""
+    least = next(
+        scale / 1000
+        for scale in range(1, 200)
+        if suspects(epochs_of("alone", (scale / 1000, -scale / 1000, 0.0)), RULE, POLICY)
+    )
+    restless = epochs_of("alone", (least - 0.001, 0.001 - least, 0.0))
+    assert not suspects(restless, RULE, POLICY)
+    many = [epoch for case in range(40) for epoch in epochs_of(f"slow {case}", (0.03 - least, 0.03 + least, 0.03))]
+    found = {case.model for case, _ in suspects([*many, *restless], RULE, POLICY)}
+    assert "alone" in found
+    assert len(found) == 41
 
 
 def test_a_second_look_that_was_cut_keeps_the_first_threshold() -> None:
@@ -657,7 +675,7 @@ def test_a_screen_decides_on_an_ordinary_machine(sigma: float, most: float) -> N
             first = [
                 epoch for case, row in enumerate(drawn) for epoch in epochs_of(str(case), row[: RULE.screen_epochs])
             ]
-            again = {case.model for case, _ in second_look(first, RULE, POLICY)}
+            again = {case.model for case, _ in suspects(first, RULE, POLICY)}
             second = [
                 epoch
                 for case in again

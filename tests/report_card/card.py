@@ -297,8 +297,8 @@ def _power(
     yield "## Power"
     yield ""
     yield from _paragraph(
-        "Real extra work, found through both stages as the only suspect: a screen, a second look where it is suspect, "
-        "and the confirmation, each of epochs of its own."
+        "Real extra work, found through both stages as the only suspect: a screen, a second look where this suspects "
+        "it, and the confirmation, each of epochs of its own."
     )
     yield ""
     yield from _at_sizes(quiet, at_sizes, POWER)

@@ -14,7 +14,7 @@ import numpy as np
 from figures import Redrawn, Share, Simulated
 from series import SEED, Array, Positions, Recording, Series, drawn_run, redrawn
 
-from paceline.baselines.confirm import Rule, compare_epochs, decide, epochs_needed, second_look, suspects
+from paceline.baselines.confirm import Rule, compare_epochs, decide, epochs_needed, suspects
 from paceline.baselines.metrics import LATENCY
 from paceline.baselines.ranks import critical_count, signed_rank_tail
 from paceline.baselines.records import Build, Case, Epoch, Turn
@@ -179,7 +179,7 @@ def screened(run: Sequence[tuple[Series, Positions]], rule: Rule) -> Screened:
         ]
 
     epochs = look(range(len(run)), 0, rule.screen_epochs)
-    again = [int(case.model) for case, _ in second_look(epochs, rule, POLICY)]
+    again = [int(case.model) for case, _ in suspects(epochs, rule, POLICY)]
     epochs += look(again, rule.screen_epochs, looks_of(rule))
     return Screened(tuple(epochs), tuple(again), tuple(int(case.model) for case, _ in suspects(epochs, rule, POLICY)))
 
