@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from paceline.baselines.gate import blocks
-from paceline.baselines.metrics import LATENCY
+from paceline.baselines.metrics import IN_TURNS
 from paceline.baselines.records import Case, Measured, Metric, NotMeasured, Outcome, Run
 from paceline.baselines.statistics import estimate
 from paceline.baselines.verdicts import Comparison, Judgement, Policy, Verdict
@@ -124,8 +124,7 @@ def _row(compared: Comparison, policy: Policy, outcomes: Mapping[Key, Outcome], 
 def _evidence(compared: Comparison, outcome: Outcome | None) -> str:
     """How many processes and samples, or epochs of an A/B, stand behind both numbers."""
     if compared.epochs:
-        # Latency alone alternates call by call; what else is timed has each side's samples in one piece.
-        in_turns = compared.metric.name == LATENCY.name
+        in_turns = compared.metric in IN_TURNS
         fresh = "of two fresh processes in turns" if in_turns else "of two fresh processes"
         return f"{quantities.count(len(compared.epochs), 'epoch')} {fresh}"
     parts = []

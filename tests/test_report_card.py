@@ -116,19 +116,33 @@ def test_epochs_of_two_machines_are_never_pooled(tmp_path: Path) -> None:
     made_up(tmp_path, 2, machine=ELSEWHERE)
     made_up(tmp_path, 3)
     store = made_up(tmp_path, 2, condition="loaded-2", machine=ELSEWHERE)
-    quiet, others = part("series").recordings(store)
-    assert [epoch.number for epoch in quiet.epochs] == [3, 4, 5]
-    assert (quiet.left_out, others) == (2, {})
-    assert quiet.command == "python tests/report_card record --extra-percent 0,3,5"
+    made_up(tmp_path, 4, extra=(0,))
+    found = part("series").recordings(store)
+    numbers = [[epoch.number for epoch in one.epochs] for one in found["quiet"]]
+    assert numbers == [[3, 4, 5], [1, 2], [6, 7, 8, 9]]
+    assert [one.machine for one in found["loaded-2"]] == ["cpu_model another"]
+
+
+def test_a_calibration_is_of_its_machine_alone(tmp_path: Path) -> None:
+    made_up(tmp_path, 4, condition="calibration", machine=ELSEWHERE)
+    made_up(tmp_path, 3, condition="calibration", extra=(5,))
+    made_up(tmp_path, 2, machine=ELSEWHERE)
+    (here, elsewhere) = part("series").recordings(made_up(tmp_path, 3))["quiet"]
+    assert {one.extra_percent: len(one.calibration) for one in here.cases} == {0: 0, 3: 0, 5: 3}
+    assert {one.extra_percent: len(one.calibration) for one in elsewhere.cases} == {0: 0, 3: 4, 5: 4}
 
 
 def test_each_recording_knows_its_command(tmp_path: Path) -> None:
     made_up(tmp_path, 1, condition="loaded-2", extra=(0, 10))
     made_up(tmp_path, 1, condition="calibration", extra=(4,))
-    quiet, others = part("series").recordings(made_up(tmp_path, 1, extra=(0, 4)))
-    assert quiet.command == "python tests/report_card record"
-    assert others["loaded-2"].command == "python tests/report_card record --neighbours 2 --extra-percent 0,10"
-    assert others["calibration"].command == "python tests/report_card record --condition calibration --extra-percent 4"
+    found = part("series").recordings(made_up(tmp_path, 1, extra=(0, 4)))
+    commands = {name: part("card")._command(one) for name, (one,) in found.items()}
+    only = "--only compiled_sin,copy,tiny_ops"
+    assert commands == {
+        "quiet": f"python tests/report_card record {only}",
+        "loaded-2": f"python tests/report_card record --neighbours 2 --extra-percent 0,10 {only}",
+        "calibration": f"python tests/report_card record --condition calibration --extra-percent 4 {only}",
+    }
 
 
 def test_nothing_recorded_says_what_to_do(tmp_path: Path) -> None:
@@ -341,7 +355,7 @@ def test_seconds_of_a_suspect_are_those_of_both_looks_and_the_confirmation() -> 
 
 def recording_of(*cases: Any) -> Any:
     epochs = len(cases[0].effects)
-    return part("series").Recording("quiet", (None,) * epochs, 0, cases)
+    return part("series").Recording("quiet", (None,) * epochs, cases)
 
 
 @pytest.mark.parametrize("together", [False, True])
@@ -460,7 +474,7 @@ def whole_runs(folder: Path, **changed: Any) -> None:
 def test_the_card_is_written_from_end_to_end(tmp_path: Path) -> None:
     card, store = part("card"), made_up(tmp_path / "store", 48)
     made_up(tmp_path / "store", 2, machine=ELSEWHERE)
-    made_up(tmp_path / "store", 48, condition="loaded-2", extra=(0, 10), sigma=0.02)
+    made_up(tmp_path / "store", 48, condition="loaded-2", extra=(0, 10), sigma=0.02, machine=ELSEWHERE)
     made_up(tmp_path / "store", 20, condition="calibration", extra=(3, 5))
     whole_runs(tmp_path / "store")
     output = tmp_path / "docs" / "report-card.md"
@@ -476,9 +490,14 @@ def test_the_card_is_written_from_end_to_end(tmp_path: Path) -> None:
     for picture in re.findall(r"\]\((images/.+?)\)", text):
         assert (output.parent / picture).read_text("utf-8").startswith("<svg")
     said = " ".join(text.split())
-    assert "cpu_model made up" in said
-    assert re.search(r"\| quiet \| 48 epochs \| 2 \|", said)
-    assert re.search(r"\| whole runs \| 60 runs \| 1 \|", said)
+    assert "- Machine 1: cpu_model made up. - Machine 2: cpu_model another." in said
+    assert "| quiet | machine 1 | 48 epochs of 9 cases | judged |" in said
+    assert "| quiet | machine 2 | 2 epochs of 9 cases | left out |" in said
+    assert "| loaded-2 | machine 2 | 48 epochs of 6 cases | judged |" in said
+    assert "| whole runs | machine 1 | 60 runs | judged |" in said
+    assert "| whole runs | machine 2 | 1 runs | left out |" in said
+    assert "## Beside 2 busy processes On machine 2." in said
+    assert "simulated: " in said.partition("## Whole runs")[2]
     assert "| compiled_sin | compute, compiled | 1.0" in said
     assert "the calibration, a recording of its own" in said
     assert "60 runs (≥ 60: yes)" in said
@@ -503,9 +522,11 @@ def test_a_false_alarm_of_a_whole_run_is_on_the_card(tmp_path: Path) -> None:
     whole_runs(tmp_path)
     bad = replace(whole.read_whole_runs(tmp_path)[0], exit_code=10, verdicts={"regressed": 1, "unchanged": 2})
     whole.append(tmp_path / whole.WHOLE_RUNS, bad)
-    quiet, _ = part("series").recordings(store)
-    runs = [run for run in whole.read_whole_runs(tmp_path) if run.machine == HERE]
-    text = " ".join(card._whole(quiet, runs, RULE, card.Effort(runs=2)))
+    found = part("series").recordings(store)
+    runs = card._by_machine(whole.read_whole_runs(tmp_path))
+    rows = card._rows(found, runs, [], None)
+    text = " ".join(card._whole(runs[0], None, card._Machines.of(rows), RULE, card.Effort(runs=2)))
+    assert "nothing is predicted" in text
     assert "Runs with a *regressed*: 1 of 61" in text
     assert "(goal none: no)" in text
 

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from figures import Goal, Share, Simulated, change, percent
@@ -40,6 +40,8 @@ from pictures import Axis, Line, chart
 from recording import MOST_SAMPLES, RecordedEpoch, Store
 from series import (
     BLOCK,
+    CALIBRATION,
+    QUIET,
     Recording,
     Series,
     machine_of,
@@ -57,7 +59,7 @@ from paceline.baselines.verdicts import Verdict
 from paceline.fixtures.ab.against import BUILDS
 from paceline.fixtures.ab.turns import BUILD_S
 
-R = TypeVar("R", WholeRun, Cost, RecordedEpoch)
+R = TypeVar("R", WholeRun, Cost)
 COMMAND = "python tests/report_card"
 WIDTH = 120
 MANY = 40
@@ -86,48 +88,120 @@ def write_card(store: Store, output: Path, site: Path, effort: Effort | None = N
     """Judge what the store holds, write the card to ``output`` and the pictures beside it; say where. asv is installed
     in ``site``.
 
+    Of each condition the largest recording is judged, be it of another machine than the others; that is said.
     Raises ValueError where nothing was recorded on a quiet machine.
     """
-    quiet, others = recordings(store)
+    found = recordings(store)
     rule, effort = Rule(), effort or Effort()
-    runs, costs = (_of_one_machine(rows, quiet) for rows in (read_whole_runs(store.folder), read_costs(store.folder)))
+    runs, costs = _by_machine(read_whole_runs(store.folder)), _by_machine(read_costs(store.folder))
+    quiet = found[QUIET][0]
+    loaded = [some[0] for some in found.values() if some[0].neighbours]
+    foretelling = _foretelling(found[QUIET], runs)
+    rows = _rows(found, runs, costs, foretelling)
+    machines = _Machines.of(rows)
     images = output.parent / "images"
     images.mkdir(parents=True, exist_ok=True)
-    found = {size: power(quiet.cases, rule, size, effort.times) for size in POWER}
+    at_sizes = {size: power(quiet.cases, rule, size, effort.times) for size in POWER}
     parts = [
-        _head([quiet, *others.values()], runs, costs),
+        _head(rows, machines),
         _cases(quiet, effort),
         _alarms(quiet, rule, effort),
-        _power(quiet, found, rule, effort, images),
+        _power(quiet, at_sizes, rule, effort, images),
         _intervals(quiet, rule),
-        *(_loaded(one, rule, effort) for one in others.values() if one.neighbours),
-        _whole(quiet, runs.mine, rule, effort),
-        _cost(costs.mine),
-        _peers(quiet, found[0.05], rule, effort, site, images),
+        *(_loaded(one, machines, rule, effort) for one in loaded),
+        _whole(runs[0] if runs else [], foretelling, machines, rule, effort),
+        _cost([cost for some in costs for cost in some], machines),
+        _peers(quiet, at_sizes[0.05], rule, effort, site, images),
     ]
     text = "\n\n".join("\n".join(part) for part in parts)
     output.write_text(text + "\n", "utf-8")
     return f"{output} and two pictures in {images}"
 
 
-@dataclass(frozen=True)
-class _Measured(Generic[R]):
-    """What was measured on the machine that is judged, and how much on others."""
+def _by_machine(rows: Sequence[R]) -> list[list[R]]:
+    """Those of each machine, the machine with most of them first."""
+    groups: dict[str, list[R]] = {}
+    for row in rows:
+        groups.setdefault(machine_of(row.machine), []).append(row)
+    return sorted(groups.values(), key=len, reverse=True)
 
-    mine: list[R]
-    left_out: int
 
-
-def _of_one_machine(rows: Sequence[R], recording: Recording) -> _Measured[R]:
-    mine = [row for row in rows if machine_of(row.machine) == machine_of(recording.epochs[0].machine)]
-    return _Measured(mine, len(rows) - len(mine))
+def _foretelling(quiet: Sequence[Recording], runs: Sequence[Sequence[WholeRun]]) -> Recording | None:
+    """The largest quiet recording of the whole runs' machine that has all their cases."""
+    if not runs:
+        return None
+    names = {name for run in runs[0] for name in run.cases}
+    machine = machine_of(runs[0][0].machine)
+    fit = (one for one in quiet if one.machine == machine and names <= {case.workload for case in one.still})
+    return max(fit, key=lambda one: len(one.epochs), default=None)
 
 
 # -- head --------------------------------------------------------------------------------------------------------------
 
 
-def _head(found: Sequence[Recording], runs: _Measured[WholeRun], costs: _Measured[Cost]) -> Iterator[str]:
-    machine = ", ".join(f"{name} {value}" for name, value in found[0].epochs[0].machine.items())
+@dataclass(frozen=True)
+class _Row:
+    """Something that was recorded on one machine, and what the card makes of it."""
+
+    name: str
+    machine: str
+    amount: str
+    use: str
+    parts: Sequence[RecordedEpoch] | Sequence[WholeRun] | Sequence[Cost]
+    command: str
+
+
+@dataclass(frozen=True)
+class _Machines:
+    """All that something was recorded on, in the order of the rows."""
+
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, rows: Sequence[_Row]) -> _Machines:
+        return cls(tuple(dict.fromkeys(row.machine for row in rows)))
+
+    def number(self, machine: str) -> str:
+        return f"machine {1 + self.names.index(machine)}"
+
+
+def _rows(
+    found: Mapping[str, Sequence[Recording]],
+    runs: Sequence[Sequence[WholeRun]],
+    costs: Sequence[Sequence[Cost]],
+    foretelling: Recording | None,
+) -> list[_Row]:
+    quiet = found[QUIET][0]
+    rows = []
+    for condition in sorted(found, key=(QUIET, CALIBRATION).__contains__, reverse=True):
+        for place, one in enumerate(found[condition]):
+            is_used = one.machine == quiet.machine if condition == CALIBRATION else not place
+            use = "judged" if is_used else "foretells the whole runs" if one is foretelling else "left out"
+            amount = f"{len(one.epochs)} epochs of {len(one.cases)} cases"
+            rows.append(_Row(condition, one.machine, amount, use, one.epochs, _command(one)))
+    for place, some in enumerate(runs):
+        use = "left out" if place else "judged"
+        rows.append(_Row("whole runs", machine_of(some[0].machine), f"{len(some)} runs", use, some, f"{COMMAND} runs"))
+    for costing in costs:
+        amount = f"{len(costing)} of each kind"
+        machine = machine_of(costing[0].machine)
+        rows.append(_Row("cost", machine, amount, "judged", costing, f"{COMMAND} cost"))
+    return rows
+
+
+def _command(recording: Recording) -> str:
+    """What records it."""
+    extra = ",".join(str(percent) for percent in sorted({one.extra_percent for one in recording.cases}))
+    names = sorted({one.workload for one in recording.cases})
+    words = [f"{COMMAND} record"]
+    words += [f"--neighbours {recording.neighbours}"] if recording.neighbours else []
+    words += [] if recording.neighbours or recording.condition == QUIET else [f"--condition {recording.condition}"]
+    words += [] if extra == "0,4" else [f"--extra-percent {extra}"]
+    words += [] if len(names) == len(_workloads()) else [f"--only {','.join(names)}"]
+    return " ".join(words)
+
+
+def _head(rows: Sequence[_Row], machines: _Machines) -> Iterator[str]:
     yield "# The gate's report card"
     yield ""
     yield from _paragraph(
@@ -135,8 +209,12 @@ def _head(found: Sequence[Recording], runs: _Measured[WholeRun], costs: _Measure
         "`tests/report_card/recording`; nothing here is typed by hand."
     )
     yield ""
-    yield from _item(f"Machine: {machine}. Where epochs of several machines are stored, those of the one with most "
-                     "are judged, and the others are left out.")  # fmt: skip
+    for name in machines.names:
+        yield from _item(f"{machines.number(name).capitalize()}: {name}.")
+    yield from _item(
+        f"Epochs of two machines are never pooled. Of each condition the machine with most of them is judged: where "
+        f"nothing else is said, {machines.number(rows[0].machine)}."
+    )
     yield from _item(
         "*In order*: trials that share no epoch, of epochs in the order they were made. Behind such a share is its "
         "95 % interval (Clopper and Pearson), in which the cases of one epoch count as independent of each other."
@@ -151,22 +229,15 @@ def _head(found: Sequence[Recording], runs: _Measured[WholeRun], costs: _Measure
         "of the machine than the epochs that they are made of."
     )
     yield ""
-    yield "| condition | recorded | of other machines, left out | hours | from | to | command |"
-    yield "| --- | ---: | ---: | ---: | --- | --- | --- |"
-    for one in found:
-        yield _row(one.condition, "epochs", _Measured(list(one.epochs), one.left_out), one.command)
-    yield _row("whole runs", "runs", runs, f"{COMMAND} runs")
-    yield _row("cost", "of each kind", costs, f"{COMMAND} cost")
-
-
-def _row(
-    name: str, unit: str, found: _Measured[RecordedEpoch] | _Measured[WholeRun] | _Measured[Cost], command: str
-) -> str:
-    if not found.mine:
-        return f"| {name} | none | {found.left_out} | | | | `{command}` |"
-    hours = sum(one.elapsed_s for one in found.mine) / 3600
-    ends = f"{found.mine[0].started} | {found.mine[-1].started}"
-    return f"| {name} | {len(found.mine)} {unit} | {found.left_out} | {hours:.1f} | {ends} | `{command}` |"
+    yield "| condition | on | recorded | | hours | from | to | command |"
+    yield "| --- | --- | --- | --- | ---: | --- | --- | --- |"
+    for row in rows:
+        hours = sum(one.elapsed_s for one in row.parts) / 3600
+        ends = f"{row.parts[0].started} | {row.parts[-1].started}"
+        yield (
+            f"| {row.name} | {machines.number(row.machine)} | {row.amount} | {row.use} | {hours:.1f} | {ends} | "
+            f"`{row.command}` |"
+        )
 
 
 def _cases(quiet: Recording, effort: Effort) -> Iterator[str]:
@@ -388,8 +459,10 @@ def _intervals(quiet: Recording, rule: Rule) -> Iterator[str]:
             yield f"| {epochs} | {'together' if together else 'alone'} | {percent(found.nominal)} | {cells} |"
 
 
-def _loaded(loaded: Recording, rule: Rule, effort: Effort) -> Iterator[str]:
+def _loaded(loaded: Recording, machines: _Machines, rule: Rule, effort: Effort) -> Iterator[str]:
     yield f"## Beside {loaded.neighbours} busy processes"
+    yield ""
+    yield from _paragraph(f"On {machines.number(loaded.machine)}.")
     yield ""
     if loaded.still:
         yield from _forced_in_order(loaded, rule)
@@ -407,11 +480,14 @@ def _loaded(loaded: Recording, rule: Rule, effort: Effort) -> Iterator[str]:
         yield from _by_case(_powers(loaded, rule, effort), loaded)
 
 
-def _whole(quiet: Recording, runs: Sequence[WholeRun], rule: Rule, effort: Effort) -> Iterator[str]:
+def _whole(
+    runs: Sequence[WholeRun], foretelling: Recording | None, machines: _Machines, rule: Rule, effort: Effort
+) -> Iterator[str]:
     yield "## Whole runs"
     yield ""
     yield from _paragraph(
-        f"Runs of the command line with the same code on both sides (`{COMMAND} runs`). By default of two cases only, "
+        f"Runs of the command line with the same code on both sides (`{COMMAND} runs`)"
+        f"{f', on {machines.number(machine_of(runs[0].machine))}' if runs else ''}. By default of two cases only, "
         "whose runs take seconds: 60 runs of all would take a day."
     )
     yield ""
@@ -435,22 +511,25 @@ def _whole(quiet: Recording, runs: Sequence[WholeRun], rule: Rule, effort: Effor
     yield from _item(f"Runs that ended undecided: {undecided} ({UNDECIDED.told(undecided)}).")
     spent = [float(np.mean([getattr(run, name) for run in runs])) for name in ("elapsed_s", "measuring_s")]
     yield from _item(f"A run took {spent[0]:.0f} s, of which {spent[1]:.0f} s in timed calls.")
-    same = [one for one in quiet.still if one.workload in names]
-    if len(same) != len(names):
-        yield from _item("Of some of these cases there is no recording, so that nothing is predicted.")
+    if foretelling is None:
+        yield from _item(
+            "There is no quiet recording of all these cases on that machine, so that nothing is predicted."
+        )
         return
+    same = [one for one in foretelling.still if one.workload in names]
     foretold = courses_redrawn(same, rule, cases=len(same), runs=effort.runs)
     for name, words in (("second_looks", "a second look"), ("confirmed", "a confirmation")):
         share = Share(sum(getattr(run, name) for run in runs), cases)
         expected = sum(getattr(one, name) for one in foretold) / (len(foretold) * len(same))
         agrees = share.interval[0] <= expected <= share.interval[1]
         yield from _item(
-            f"Cases that got {words}: {share}. By the recording, simulated: {percent(expected)}, which "
+            f"Cases that got {words}: {share}. By {len(foretelling.epochs)} recorded epochs, simulated: "
+            f"{percent(expected)}, which "
             f"{'agrees' if agrees else 'does not agree'}."
         )
 
 
-def _cost(costs: Sequence[Cost]) -> Iterator[str]:
+def _cost(costs: Sequence[Cost], machines: _Machines) -> Iterator[str]:
     yield "## Cost"
     yield ""
     yield from _paragraph(
@@ -458,16 +537,17 @@ def _cost(costs: Sequence[Cost]) -> Iterator[str]:
         f"(`{COMMAND} cost`). Measuring is what the timed calls took, with the warm-up where the run was plain."
     )
     yield ""
-    yield "| started | revision | plain, measuring | plain, in all | A/B, measuring | A/B, in all | ratio | goal |"
-    yield "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |"
+    yield "| started | on | revision | plain, measuring | plain, in all | A/B, measuring | A/B, in all | ratio | goal |"
+    yield "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |"
     for one in costs:
         ratio = one.against_measuring_s / one.plain_measuring_s
         seconds = (one.plain_measuring_s, one.plain_s, one.against_measuring_s, one.against_s)
         told = f"≤ {COST:g}: {'yes' if ratio <= COST else 'no'}"
         cells = " | ".join(f"{spent:.0f} s" for spent in seconds)
-        yield f"| {one.started} | {one.revision[:12]} | {cells} | {ratio:.2f} | {told} |"
+        on = machines.number(machine_of(one.machine))
+        yield f"| {one.started} | {on} | {one.revision[:12]} | {cells} | {ratio:.2f} | {told} |"
     if not costs:
-        yield "| not recorded | | | | | | | |"
+        yield "| not recorded | | | | | | | | |"
 
 
 # -- other tools -------------------------------------------------------------------------------------------------------

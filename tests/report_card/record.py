@@ -139,7 +139,7 @@ def _record(contest: Contest) -> Record:
         int(percent),
         round(epoch_effect(epoch), 7),
         round(epoch_effect(replace(epoch, builds=epoch.builds[:1])), 7),
-        round(contest.measuring_s, 3),
+        round(contest.turns_s, 3),
         (len(base), len(new)),
         (thin(base), thin(new)),
     )

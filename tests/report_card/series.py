@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -66,17 +64,12 @@ class Series:
 
 
 def series_of(epochs: Sequence[RecordedEpoch]) -> tuple[Series, ...]:
-    """The cases of a recording; one that some epoch lacks is refused, by name."""
+    """The cases of epochs that all have the same ones."""
     groups: dict[tuple[str, int], list[tuple[float, float, float, float]]] = {}
     for epoch in epochs:
         for one in epoch.records:
             row = (one.effect, one.screen_effect, one.measuring_s, float(np.quantile(one.samples[0], 0.25)))
             groups.setdefault((one.workload, one.extra_percent), []).append(row)
-    for key, rows in groups.items():
-        if len(rows) != len(epochs):
-            raise ValueError(
-                f"{key} is in {len(rows)} of {len(epochs)} epochs: these are recordings of different cases"
-            )
     found = []
     for (workload, percent), rows in sorted(groups.items()):
         effects, screens, seconds, latency = np.array(rows, dtype=np.float64).T
@@ -86,12 +79,15 @@ def series_of(epochs: Sequence[RecordedEpoch]) -> tuple[Series, ...]:
 
 @dataclass(frozen=True)
 class Recording:
-    """The epochs of one condition, all of one kind of machine; ``left_out`` counts those of other machines."""
+    """The epochs of one condition, all of one kind of machine and of the same cases."""
 
     condition: str
     epochs: tuple[RecordedEpoch, ...]
-    left_out: int
     cases: tuple[Series, ...]
+
+    @property
+    def machine(self) -> str:
+        return machine_of(self.epochs[0].machine)
 
     @property
     def still(self) -> tuple[Series, ...]:
@@ -108,15 +104,6 @@ class Recording:
         return int(self.condition.partition("-")[2] or 0)
 
     @property
-    def command(self) -> str:
-        """What records it."""
-        extra = ",".join(str(percent) for percent in sorted({one.extra_percent for one in self.cases}))
-        words = ["python tests/report_card record"]
-        words += [f"--neighbours {self.neighbours}"] if self.neighbours else []
-        words += [] if self.neighbours or self.condition == QUIET else [f"--condition {self.condition}"]
-        return " ".join([*words, *([] if extra == "0,4" else [f"--extra-percent {extra}"])])
-
-    @property
     def preparing_s(self) -> float:
         """What an epoch takes besides its turns (processes, imports, warm-up), for each of its cases."""
         spent = [
@@ -127,34 +114,43 @@ class Recording:
 
 
 def machine_of(machine: Mapping[str, object]) -> str:
-    """A machine's key as text; where two differ, their epochs are of two machines."""
-    return json.dumps(dict(machine), sort_keys=True)
+    """A machine's key as text; where two differ, what was recorded is of two machines."""
+    return ", ".join(f"{name} {value}" for name, value in sorted(machine.items()))
 
 
-def recordings(store: Store) -> tuple[Recording, dict[str, Recording]]:
-    """The quiet recording of the machine that has most epochs of it, and all other conditions of that machine by name.
+def recordings(store: Store) -> dict[str, list[Recording]]:
+    """What was recorded, by condition, the largest recording of each first: epochs of two kinds of machines, or of
+    other cases, are never pooled.
 
-    A calibration is no condition to judge: it becomes part of the quiet recording's slowed cases. Raises ValueError
-    where nothing was recorded on a quiet machine.
+    A calibration is no condition to judge: it becomes part of the slowed cases of its machine's quiet recordings.
+    Raises ValueError where nothing was recorded on a quiet machine.
     """
-    by_condition = {condition: store.read(condition) for condition in store.conditions()}
-    if not by_condition.get(QUIET):
-        raise ValueError(f"{store.folder} holds no epoch of a quiet machine: python tests/report_card record")
-    ((machine, _),) = Counter(machine_of(epoch.machine) for epoch in by_condition[QUIET]).most_common(1)
     found = {}
-    for condition, epochs in by_condition.items():
-        mine = tuple(epoch for epoch in epochs if machine_of(epoch.machine) == machine)
-        if mine:
-            found[condition] = Recording(condition, mine, len(epochs) - len(mine), series_of(mine))
-    quiet = found.pop(QUIET)
-    if CALIBRATION in found:
-        sizes = {(one.workload, one.extra_percent): one.effects for one in found[CALIBRATION].slowed}
-        calibrated = (
-            replace(one, calibration=sizes.get((one.workload, one.extra_percent), one.calibration))
-            for one in quiet.cases
-        )
-        quiet = replace(quiet, cases=tuple(calibrated))
-    return quiet, found
+    for condition in store.conditions():
+        groups: dict[object, list[RecordedEpoch]] = {}
+        for epoch in store.read(condition):
+            cases = frozenset((one.workload, one.extra_percent) for one in epoch.records)
+            groups.setdefault((machine_of(epoch.machine), cases), []).append(epoch)
+        parts = [Recording(condition, tuple(epochs), series_of(epochs)) for epochs in groups.values()]
+        found[condition] = sorted(parts, key=lambda part: -len(part.epochs) * len(part.cases))
+    if QUIET not in found:
+        raise ValueError(f"{store.folder} holds no epoch of a quiet machine: python tests/report_card record")
+    calibrations = found.get(CALIBRATION, [])
+    found[QUIET] = [_calibrated(quiet, calibrations) for quiet in found[QUIET]]
+    return found
+
+
+def _calibrated(quiet: Recording, calibrations: Sequence[Recording]) -> Recording:
+    sizes = {
+        (one.workload, one.extra_percent): one.effects
+        for calibration in reversed(calibrations)
+        for one in calibration.slowed
+        if calibration.machine == quiet.machine
+    }
+    cases = (
+        replace(one, calibration=sizes.get((one.workload, one.extra_percent), one.calibration)) for one in quiet.cases
+    )
+    return replace(quiet, cases=tuple(cases))
 
 
 # -- drawing anew ------------------------------------------------------------------------------------------------------
