@@ -173,7 +173,7 @@ def _rows(
 ) -> list[_Row]:
     quiet = found[QUIET][0]
     rows = []
-    for condition in sorted(found, key=(QUIET, CALIBRATION).__contains__, reverse=True):
+    for condition in sorted(found, key=lambda name: (name != QUIET, name != CALIBRATION, name)):
         for place, one in enumerate(found[condition]):
             is_used = one.machine == quiet.machine if condition == CALIBRATION else not place
             use = "judged" if is_used else "foretells the whole runs" if one is foretelling else "left out"
@@ -398,11 +398,10 @@ def _power(
 
 
 def _at_sizes(recording: Recording, at_sizes: Mapping[float, Power], goals: Mapping[float, Goal]) -> Iterator[str]:
-    is_calibrated = any(len(one.calibration) for one in recording.slowed)
-    known = "the calibration, a recording of its own" if is_calibrated else "all epochs that the trial does not use"
     yield from _paragraph(
         f"At exactly these sizes: every case whose true size lies within ± {100 * REACH:g} points has its epochs "
-        f"shifted by what its size is off. The size is known from {known}, so that a trial is not judged by itself."
+        f"shifted by what its size is off. The size is known from {_known_from(recording)}, so that a trial is not "
+        "judged by itself."
     )
     yield ""
     yield "| size | cases | in order | goal | redrawn | goal |"
@@ -411,6 +410,12 @@ def _at_sizes(recording: Recording, at_sizes: Mapping[float, Power], goals: Mapp
         goal = goals[size]
         told = f"{found.in_order} | {goal.told(found.in_order)} | {found.redrawn} | {goal.told(found.redrawn)}"
         yield f"| +{100 * size:g} % | {found.cases} | {told} |"
+
+
+def _known_from(recording: Recording) -> str:
+    """What the true sizes of its extra work rest on."""
+    is_calibrated = any(len(one.calibration) for one in recording.slowed)
+    return "the calibration, a recording of its own" if is_calibrated else "all epochs that the trial does not use"
 
 
 def _costs_of_a_suspect(recording: Recording, rule: Rule) -> Iterator[str]:
@@ -445,8 +450,8 @@ def _intervals(quiet: Recording, rule: Rule) -> Iterator[str]:
     yield from _paragraph(
         "Intervals of disjoint blocks of K epochs in order, as the verdicts print them (nominal 95 %, wider where one "
         "epoch resembles the next), that hold the truth: that of the same code is 0 by definition, that of extra work "
-        "the effect of all other epochs of the case. This too is off, so there the interval is made √(1 + K/M) times "
-        "as wide, M being the number of these other epochs. Few epochs make an interval coarse: *exact* is what one "
+        f"the effect of {_known_from(quiet)}. This too is off, so there the interval is made √(1 + K/M) times as "
+        "wide, M being the number of those epochs. Few epochs make an interval coarse: *exact* is what one "
         "of K independent epochs covers. *Alone*: the case is the only suspect; *together*: all cases are."
     )
     yield ""
