@@ -161,6 +161,13 @@ _MISPLACED = 0.001
 are not taken in one order."""
 
 
+def _place_of(weight: torch.Tensor) -> tuple[int, int]:
+    """Where a weight begins: cuDNN keeps all weights of a recurrent layer in one buffer."""
+    from paceline.suites.optimizations.observation import storage_of
+
+    return storage_of(weight), int(weight.storage_offset())
+
+
 def _share_misplaced(score: torch.Tensor, gone: torch.Tensor) -> float:
     """Of the weights that are ``gone`` the share whose score lies 1 % above what as many of the lowest scores reach."""
     most = score.flatten().kthvalue(int(gone.sum())).values
@@ -173,18 +180,18 @@ def _sensitivity_evidence(model: Call, prepared: Prepared) -> str:
 
     from torch import nn
 
-    from paceline.suites.optimizations.observation import elements, storage_of
+    from paceline.suites.optimizations.observation import elements
     from paceline.suites.optimizations.removal import removed
     from paceline.suites.optimizations.weights import multiplied_weights
 
     assert isinstance(model, nn.Module)
     before, after = _weights_before_and_after(model, prepared)
     scores = output_sensitivity(copy.deepcopy(model), prepared.inputs)
-    by_storage = {storage_of(weight): scores[name] for name, weight in multiplied_weights(model).items()}
+    by_place = {_place_of(weight): scores[name] for name, weight in multiplied_weights(model).items()}
     by_magnitude = 0
     for old, new in zip(before, after, strict=True):
         gone = removed(old, new)
-        score = by_storage.get(storage_of(old))
+        score = by_place.get(_place_of(old))
         if score is None or score.shape != old.shape:
             continue  # a transposed or fused view: its values were compared, its places cannot be
         if gone.any() and not gone.all() and _share_misplaced(score, gone) > _MISPLACED:

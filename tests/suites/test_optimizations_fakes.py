@@ -511,6 +511,21 @@ def test_sensitivity_harms_less_than_magnitude() -> None:
     assert found["prune_sensitivity"] < found["prune_unstructured"]
 
 
+def test_sensitivities_of_weights_in_one_buffer_are_told_apart() -> None:
+    def net() -> nn.Module:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 16)).eval().requires_grad_(False)
+        layers = [layer for layer in model if isinstance(layer, nn.Linear)]
+        buffer = torch.cat([layer.weight.flatten() for layer in layers])  # as cuDNN does with a recurrent layer's
+        for place, layer in enumerate(layers):
+            layer.weight.data = buffer[256 * place : 256 * (place + 1)].view(16, 16)
+        return model
+
+    prepared = PRUNE_SENSITIVITY.apply(net(), torch.randn(4, 16))
+    assert isinstance(prepared, Prepared)
+    assert "50.0% of the 512 weights" in PRUNE_SENSITIVITY.evidence(net(), prepared)
+
+
 def test_variants_of_the_inputs_lie_where_the_inputs_do() -> None:
     shown = {"ids": torch.ones(2, 3, dtype=torch.long, device="meta"), "pixels": torch.ones(2, 3, device="meta")}
     variants = list(calibration_inputs(shown))
