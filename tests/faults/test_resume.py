@@ -95,6 +95,19 @@ def test_a_cut_run_is_resumed_and_nothing_is_measured_twice(bench: Any, signum: 
     assert "there is no cut run" in bench.output
 
 
+@pytest.mark.slow
+def test_a_run_is_cut_too_where_pytest_fails_while_it_tells_of_the_interrupt(bench: Any) -> None:
+    """pytest reads the line of every frame then, and some instructions have none: it ends the session as "OK"."""
+    bench.write(counted(3))
+    (bench.folder / "conftest.py").write_text("def pytest_keyboard_interrupt(excinfo):\n    None - 1\n", "utf-8")
+    assert bench.run(env={"CUT_AT": "net1-copy", "CUT_BY": "SIGINT"}) == 1
+    assert "Cut short" in bench.output
+    assert "--pace-resume goes on with it" in bench.output
+    assert [run.complete for run in bench.runs()] == [False]
+    assert bench.run("--pace-resume") == 0, bench.output
+    assert_whole(newest(bench), 3)
+
+
 def one_part(bench: Any, arguments: tuple[str, ...], signum: int, after_s: float) -> int:
     """Start a run, and cut it so long after its first call; its exit code."""
     before = calls(bench).total()
