@@ -20,6 +20,7 @@ from paceline.baselines.decision import (
     Decision,
     HolmTest,
     as_fraction,
+    cleared,
     decide,
     detectable_for_the_worse,
     holm,
@@ -36,7 +37,7 @@ from paceline.baselines.paired import (
 )
 from paceline.baselines.promotion import within_tolerance
 from paceline.baselines.records import Epoch, Level, Metric, Note
-from paceline.baselines.rule import Rule, epochs_needed, is_suspect, stays_suspect
+from paceline.baselines.rule import Rule, epochs_needed, is_suspect, planned_epochs, stays_suspect
 from paceline.baselines.verdicts import Comparison, Policy, Stage, Verdict
 
 __all__ = [
@@ -44,11 +45,14 @@ __all__ = [
     "HolmTest",
     "Key",
     "Rule",
+    "cleared",
+    "cleared_suspects",
     "compare_epochs",
     "decide",
     "epochs_needed",
     "holm",
     "is_suspect",
+    "planned_epochs",
     "stays_suspect",
     "suspects",
     "unsettled",
@@ -99,6 +103,14 @@ def unsettled(screen: Sequence[Epoch]) -> frozenset[Key]:
     """The cases and metrics of which further epochs of a screen can tell more: what is sampled, and what is exact and
     differs between the sides (whether it really does not scatter). Raises what :func:`compare_epochs` raises."""
     return frozenset(key for key, one in _series(screen).items() if one.metric.rule == "sampled" or _has_moved(one))
+
+
+def cleared_suspects(confirmation: Sequence[Epoch], rule: Rule, policy: Policy) -> frozenset[Key]:
+    """Those of a confirmation that its epochs so far clear (:func:`paceline.baselines.decision.cleared`): they need no
+    more. Raises what :func:`compare_epochs` raises."""
+    series = {key: one for key, one in _series(confirmation).items() if one.effects}
+    rules = {key: rule.with_band(_band(one, policy)) for key, one in series.items()}
+    return cleared({key: one.effects for key, one in series.items()}, rule, rules=rules)
 
 
 def _has_moved(series: _Series) -> bool:
@@ -265,7 +277,7 @@ class _ScreenNoise:
         suspects += 1
         return cls(
             {name: fit_prior(group) for name, group in groups.items()},
-            max(rule.confirm_epochs, epochs_needed(suspects, rule)),
+            planned_epochs(suspects, rule),
             rule.alpha / suspects,
         )
 

@@ -19,7 +19,8 @@ from paceline.baselines.paired import (
     spread,
     walsh_interval,
 )
-from paceline.baselines.rule import Rule
+from paceline.baselines.ranks import Side
+from paceline.baselines.rule import Rule, is_cleared, planned_epochs
 from paceline.baselines.verdicts import Verdict
 
 K = TypeVar("K", bound=Hashable)
@@ -85,9 +86,9 @@ def decide(
 
     Each suspect's effects stand in the order they were measured: where one epoch resembles the next, all of them count
     less (:mod:`paceline.baselines.dependence`). They must not be those that raised the suspicion, and their number must
-    not depend on what they say: then Holm's correction is over these suspects only, with ``alpha`` for each direction.
-    ``rules`` are those of keys with a band of their own; ``higher_is_better`` the keys whose metric is a rate. A
-    suspect without epochs counts, too.
+    not depend on what they say, but that what is :func:`cleared` may have no more: then Holm's correction is over these
+    suspects only, with ``alpha`` for each direction. ``rules`` are those of keys with a band of their own;
+    ``higher_is_better`` the keys whose metric is a rate. A suspect without epochs counts, too.
 
     Raises
     ------
@@ -101,13 +102,57 @@ def decide(
         worse[key] = tuple(-effect if key in higher_is_better else effect for effect in effects)
     own = {key: rules.get(key, rule) for key in worse}
     correlation = serial_correlation(worse.values())
-    greater = [dependent_p(worse[key], math.log1p(own[key].null), "greater", correlation) for key in worse]
-    less = [dependent_p(worse[key], -math.log1p(own[key].null), "less", correlation) for key in worse]
-    up, down = holm(greater, rule.alpha), holm(less, rule.alpha)
+    estimates = {key: _Estimate.of(effects, own[key], correlation) for key, effects in worse.items()}
+
+    def p_value(key: K, side: Side) -> float:
+        # When its epochs ended depended on them, so that they prove nothing but that it was cleared.
+        if estimates[key].is_cleared:
+            return 1.0
+        null = math.log1p(own[key].null)
+        return dependent_p(worse[key], null if side == "greater" else -null, side, correlation)
+
+    up = holm([p_value(key, "greater") for key in worse], rule.alpha)
+    down = holm([p_value(key, "less") for key in worse], rule.alpha)
+    planned = planned_epochs(len(worse), rule) if any(one.is_cleared for one in estimates.values()) else 0
     return {
-        key: _decide_one(_evidence(worse[key], own[key], correlation, *tests), key in higher_is_better)
+        key: _decide_one(
+            _evidence(worse[key], estimates[key], own[key], correlation, *tests, planned=planned),
+            key in higher_is_better,
+        )
         for key, *tests in zip(worse, up, down, strict=True)
     }
+
+
+def cleared(
+    effects_by_key: Mapping[K, Sequence[float]], rule: Rule, *, rules: Mapping[K, Rule] = MappingProxyType({})
+) -> frozenset[K]:
+    """The suspects that need no further epochs, by those of all suspects so far (:func:`paceline.baselines.rule.
+    is_cleared`); arguments as of :func:`decide`."""
+    correlation = serial_correlation(effects_by_key.values())
+    return frozenset(
+        key
+        for key, effects in effects_by_key.items()
+        if _Estimate.of(effects, rules.get(key, rule), correlation).is_cleared
+    )
+
+
+class _Estimate(NamedTuple):
+    """Of a suspect's effects, with an interval that is wider where one epoch resembles the next; and whether it clears
+    the suspect."""
+
+    effect: float = 0.0
+    interval: tuple[float, float] | None = None
+    is_cleared: bool = False
+
+    @classmethod
+    def of(cls, effects: Sequence[float], rule: Rule, correlation: float) -> _Estimate:
+        if len(effects) == 0:
+            return cls()
+        factor, effect = inflation(correlation), hodges_lehmann(effects)
+        interval = walsh_interval(effects, rule.confidence)
+        if interval is not None:
+            interval = (effect - factor * (effect - interval[0]), effect + factor * (interval[1] - effect))
+        return cls(effect, interval, is_cleared(effect, interval, rule))
 
 
 class _Evidence(NamedTuple):
@@ -118,10 +163,19 @@ class _Evidence(NamedTuple):
     factor: float
     up: HolmTest
     down: HolmTest
-    effect: float = 0.0
-    interval: tuple[float, float] | None = None
+    estimate: _Estimate = _Estimate()
     sigma: float | None = None
     detectable: float | None = None
+
+    @property
+    def effect(self) -> float:
+        """The estimate."""
+        return self.estimate.effect
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Of the effect, where there are epochs enough."""
+        return self.estimate.interval
 
     @property
     def test(self) -> HolmTest:
@@ -129,20 +183,25 @@ class _Evidence(NamedTuple):
         return self.down if self.effect < 0 else self.up
 
 
-def _evidence(effects: Sequence[float], rule: Rule, correlation: float, up: HolmTest, down: HolmTest) -> _Evidence:
-    factor = inflation(correlation)
-    if len(effects) == 0:
-        return _Evidence(rule, 0, factor, up, down)
-    effect, sigma, interval = hodges_lehmann(effects), spread(effects), walsh_interval(effects, rule.confidence)
-    if interval is not None:
-        interval = (effect - factor * (effect - interval[0]), effect + factor * (interval[1] - effect))
-    found = None
+def _evidence(
+    effects: Sequence[float],
+    estimate: _Estimate,
+    rule: Rule,
+    correlation: float,
+    up: HolmTest,
+    down: HolmTest,
+    *,
+    planned: int,
+) -> _Evidence:
+    factor, sigma, found = inflation(correlation), spread(effects), None
     if sigma is not None:
-        found = detectable_for_the_worse(factor * sigma, len(effects), up.level, rule)
+        # Had it not been cleared, it would have had all epochs.
+        epochs = max(len(effects), planned) if estimate.is_cleared else len(effects)
+        found = detectable_for_the_worse(factor * sigma, epochs, up.level, rule)
         if found is not None and correlation:
             reach = dependent_reach(effects, up.level, rule.power, correlation)
             found = max(found, math.log1p(rule.null) + reach)
-    return _Evidence(rule, len(effects), factor, up, down, effect, interval, sigma, found)
+    return _Evidence(rule, len(effects), factor, up, down, estimate, sigma, found)
 
 
 def detectable_for_the_worse(
@@ -160,6 +219,7 @@ def detectable_for_the_worse(
         min_effect=math.log1p(rule.min_effect),
         power=rule.power,
         looks=(first, second) if screened else (),
+        clearing=rule.clearing,
     )
 
 
@@ -209,6 +269,9 @@ def _verdict(one: _Evidence) -> tuple[Verdict, str, int | None]:
         return verdict, f"at least the {_percent(rule.min_effect)} that matter, and not by chance ({chance})", None
     if -band <= one.interval[0] and one.interval[1] <= band:
         return Verdict.UNCHANGED, f"the whole interval lies within ±{_percent(rule.min_effect)}", None
+    if one.estimate.is_cleared:
+        finding = f"no suspect any more (from {_percent(rule.screen_threshold)}), and the interval excludes the "
+        return Verdict.NO_CHANGE_SEEN, f"{finding}{_percent(rule.promise)} that are promised", None
     if one.detectable is None:
         needed = _needed(one)
         finding = f"so few cannot convict (p ≤ {test.level:.2g} is asked for, {2.0**-one.epochs:.2g} is the least that "

@@ -35,6 +35,7 @@ from paceline.baselines.statistics import estimate
 
 __all__ = [
     "Array",
+    "Clearing",
     "Look",
     "NoRatioError",
     "Side",
@@ -133,6 +134,15 @@ class Look(NamedTuple):
     threshold: float
 
 
+class Clearing(NamedTuple):
+    """When a confirmation lets go of a suspect before its last epoch: the estimate is nearer to 0 than ``threshold``,
+    and the interval of that ``confidence`` lies within ± ``bound``."""
+
+    threshold: float
+    bound: float
+    confidence: float
+
+
 class Draws(NamedTuple):
     """Of simulated experiments with standard normal epochs: what must exceed the null, and the estimate."""
 
@@ -168,27 +178,65 @@ def _look_draws(epochs: tuple[int, ...]) -> tuple[Array, ...]:
     return tuple(np.median(walsh_averages(drawn[:, :seen]), axis=-1) for seen in epochs)
 
 
-def _convicted_from(sigma: float, epochs: int, level: float, null: float, min_effect: float) -> Array | None:
+class Ends(NamedTuple):
+    """Of simulated experiments the estimate, and the upper end of the interval, after some of their epochs."""
+
+    estimate: Array
+    high: Array
+
+
+@cache
+def _early_ends(epochs: int, confidence: float) -> tuple[Ends, ...]:
+    """Of the experiments of :func:`_draws`, after each epoch but the last from the first with an interval on; not after
+    more than :data:`MOST_SIMULATED`, when an estimate so near to 0 is right."""
+    drawn = np.random.default_rng([SEED, epochs, 0]).normal(size=(REPLICATES, epochs))
+    level = (1 - confidence) / 2
+    found = []
+    for seen in range(least_epochs(level), min(epochs, MOST_SIMULATED + 1)):
+        averages = np.sort(walsh_averages(drawn[:, :seen]), axis=-1)
+        count = critical_count(seen, level)
+        assert count is not None
+        found.append(Ends(np.median(averages, axis=-1), averages[:, count - 1].copy()))
+    return tuple(found)
+
+
+def _convicted_from(
+    sigma: float, epochs: int, level: float, null: float, min_effect: float, clearing: Clearing | None
+) -> Array | None:
     """Of each simulated experiment the smallest true effect that the rule convicts; ``None`` where it never can.
 
-    With epochs y = δ + σ·z both conditions, the test and the smallest effect of interest, are thresholds for δ.
+    With epochs y = δ + σ·z all conditions are thresholds for δ: the test, the smallest effect of interest, and that no
+    epoch clears the suspect before (of a δ for the worse: that its estimate, or the interval's end, is beyond).
     """
     count = critical_count(epochs, level)
     if count is None:
         return None
     drawn = _draws(epochs, count)
-    return np.maximum(null - sigma * drawn.decisive, min_effect - sigma * drawn.estimate)
+    needed: Array = np.maximum(null - sigma * drawn.decisive, min_effect - sigma * drawn.estimate)
+    if clearing is not None:
+        for early in _early_ends(epochs, clearing.confidence):
+            open_from = np.minimum(clearing.threshold - sigma * early.estimate, clearing.bound - sigma * early.high)
+            needed = np.maximum(needed, open_from)
+    return needed
 
 
 def chance_to_convict(
-    effect: float, sigma: float, epochs: int, *, level: float, null: float, min_effect: float
+    effect: float,
+    sigma: float,
+    epochs: int,
+    *,
+    level: float,
+    null: float,
+    min_effect: float,
+    clearing: Clearing | None = None,
 ) -> float:
     """The power of the rule against a true ``effect``, by simulation with normal epochs that scatter by ``sigma``.
 
-    The rule convicts where the signed rank test against ``null`` rejects at ``level`` and the Hodges-Lehmann estimate
-    is ``min_effect`` or more. All are natural logarithms but ``level``. Seeded: the same every time.
+    The rule convicts where the signed rank test against ``null`` rejects at ``level``, the Hodges-Lehmann estimate is
+    ``min_effect`` or more, and no epoch before the last was ``clearing`` it. All are natural logarithms but ``level``.
+    Seeded: the same every time.
     """
-    needed = _convicted_from(sigma, epochs, level, null, min_effect)
+    needed = _convicted_from(sigma, epochs, level, null, min_effect, clearing)
     return 0.0 if needed is None else float((needed <= effect).mean())
 
 
@@ -201,6 +249,7 @@ def detectable(
     min_effect: float,
     power: float,
     looks: tuple[Look, ...] = (),
+    clearing: Clearing | None = None,
 ) -> float | None:
     """The smallest true effect that the rule of :func:`chance_to_convict` finds with ``power``; a natural logarithm.
 
@@ -208,7 +257,7 @@ def detectable(
     min_effect + z(power)·σ/√K, which no test of K epochs can beat where the estimate must reach ``min_effect``.
     ``None`` where so few epochs cannot reject at all.
     """
-    needed = _convicted_from(sigma, epochs, level, null, min_effect)
+    needed = _convicted_from(sigma, epochs, level, null, min_effect, clearing)
     if needed is None:
         return None
     for look, drawn in zip(looks, _look_draws(tuple(look.epochs for look in looks)), strict=True):

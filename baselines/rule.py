@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from paceline.baselines.paired import approximate_epochs, chance_to_convict, hodges_lehmann, least_epochs
+from paceline.baselines.paired import Clearing, approximate_epochs, chance_to_convict, hodges_lehmann, least_epochs
 
 MOST_EPOCHS = 128
 """That are planned for: beyond it the settings ask for something that no session would be given the time for."""
@@ -28,8 +28,9 @@ class Rule:
     *improved*). ``confidence``: of the intervals. ``power``: with which the detectable change is found; where that is
     larger than ``promise`` nothing is decided. ``screen_threshold``: a suspect's estimate after the ``screen_epochs``;
     ``second_look_threshold``: and after these and ``second_look_epochs`` more, which only suspects get.
-    ``confirm_epochs``: of a confirmation, at least. :func:`epochs_needed` plans for a true effect of ``plan_effect``,
-    epochs that scatter by ``plan_sigma``, and ``plan_power``.
+    ``confirm_epochs``: of a confirmation, at least; ``fixed_epochs``: exactly, whatever the number of suspects.
+    :func:`epochs_needed` plans for a true effect of ``plan_effect``, epochs that scatter by ``plan_sigma``, and
+    ``plan_power``. What a confirmation clears early, :func:`is_cleared` says.
 
     Raises
     ------
@@ -48,6 +49,7 @@ class Rule:
     second_look_threshold: float = 0.015
     second_look_epochs: int = 4
     confirm_epochs: int = 16
+    fixed_epochs: int | None = None
     plan_effect: float = 0.03
     plan_sigma: float = 0.015
     plan_power: float = 0.95
@@ -69,6 +71,7 @@ class Rule:
             ("second_look_threshold", 0 <= self.second_look_threshold <= self.min_effect, at_most),
             ("second_look_epochs", self.second_look_epochs >= 1, "1 or more"),
             ("confirm_epochs", self.confirm_epochs >= least, f"{least} or more, for an interval at that confidence"),
+            ("fixed_epochs", (self.fixed_epochs or least) >= least, f"{least} or more, for an interval"),
         )
         for name, is_met, demand in demands:
             if not is_met:
@@ -78,6 +81,11 @@ class Rule:
     def least_epochs(self) -> int:
         """The fewest epochs that give an interval."""
         return least_epochs((1 - self.confidence) / 2)
+
+    @property
+    def clearing(self) -> Clearing:
+        """When a confirmation clears a suspect early, on the scale of effects."""
+        return Clearing(math.log1p(self.screen_threshold), math.log1p(self.promise), self.confidence)
 
     def with_band(self, band: float) -> Rule:
         """This rule for a case whose smallest change of interest is ``band`` instead of ``min_effect``.
@@ -111,6 +119,24 @@ def stays_suspect(effects: Sequence[float], rule: Rule) -> bool:
     return abs(hodges_lehmann(effects)) >= math.log1p(rule.second_look_threshold)
 
 
+def is_cleared(effect: float, interval: tuple[float, float] | None, rule: Rule) -> bool:
+    """Whether the epochs of a confirmation so far take the suspicion back: the estimate would not even be suspect to a
+    screen's first look, and the ``interval`` excludes a change of the promised size in either direction.
+
+    It may be asked after every epoch. To stop early for it can only prevent a conviction, never bring one about (a
+    futility bound that is not binding; Jennison & Turnbull, Group Sequential Methods, 2000), so that it costs none of
+    the level, and of the power what simulating it says.
+    """
+    threshold, bound, _ = rule.clearing
+    return interval is not None and abs(effect) < threshold and -bound < interval[0] and interval[1] < bound
+
+
+def planned_epochs(suspects: int, rule: Rule) -> int:
+    """How many epochs a confirmation of so many suspects has, for those that none of them clears. Raises as
+    :func:`epochs_needed`."""
+    return rule.fixed_epochs or max(rule.confirm_epochs, epochs_needed(suspects, rule))
+
+
 @cache
 def epochs_needed(suspects: int, rule: Rule) -> int:
     """How many epochs a confirmation of so many suspects takes: the fewest that can reject at α/m, that give an
@@ -128,7 +154,8 @@ def epochs_needed(suspects: int, rule: Rule) -> int:
     about = approximate_epochs(target, sigma, level=level, null=null, min_effect=min_effect, power=rule.plan_power)
     first = max(least_epochs(level), rule.least_epochs, about // 2)
     for epochs in range(first, MOST_EPOCHS + 1) if about <= MOST_EPOCHS else ():
-        if chance_to_convict(target, sigma, epochs, level=level, null=null, min_effect=min_effect) >= rule.plan_power:
+        settings = {"level": level, "null": null, "min_effect": min_effect}
+        if chance_to_convict(target, sigma, epochs, **settings, clearing=rule.clearing) >= rule.plan_power:
             return epochs
     raise ValueError(
         f"{MOST_EPOCHS} epochs do not find {100 * rule.plan_effect:g} % among {suspects} suspects that scatter by "

@@ -106,7 +106,7 @@ class Settings:
         from paceline.baselines.rule import Rule
 
         rule = Rule(screen_epochs=self.screen_epochs, power=self.power)
-        return rule if self.confirm_epochs is None else replace(rule, confirm_epochs=self.confirm_epochs)
+        return rule if self.confirm_epochs is None else replace(rule, fixed_epochs=self.confirm_epochs)
 
     def policy(self) -> Policy:
         """The judgement's thresholds."""

@@ -36,8 +36,7 @@ class Standing:
 
 
 class Effects:
-    """The effects of the epochs of one stage, as they come. Looking at them changes nothing: how many epochs there will
-    be is fixed before the first."""
+    """The effects of the epochs of one stage, as they come, for people to look at."""
 
     def __init__(self, confidence: float) -> None:
         self._confidence = confidence
@@ -53,6 +52,10 @@ class Effects:
                 self._effects.setdefault(key, []).append(epoch_effect(epoch))
             except NoRatioError:
                 continue
+
+    def keep(self, keys: Collection[Key]) -> None:
+        """Forget all but these: the others are settled."""
+        self._effects = {key: effects for key, effects in self._effects.items() if key in keys}
 
     def foremost(self) -> Standing | None:
         """Of those with an interval the one that is widest open, else the one that moved furthest; ``None`` where

@@ -119,6 +119,7 @@ def _row(row: Row, page: Page) -> dict[str, Any]:
         "metric": _metric(row.metric),
         "verdict": compared.verdict.value,
         "blocks": row.blocks,
+        "stage": compared.stage,
         "worse": compared.is_worse,
         "base": _number(compared.base),
         "new": _number(compared.new),

@@ -228,7 +228,7 @@ def test_a_calm_recording_has_no_false_alarm() -> None:
     calm = scattering(0.01)
     in_order = judge.alarms_in_order(calm, RULE)
     assert (in_order.regressed.count, in_order.improved.count) == (0, 0)
-    assert in_order.regressed.of == 60 // judge.epochs_of(judge.SUITE, RULE) > 1
+    assert in_order.regressed.of == 60 // judge.planned_epochs(judge.SUITE, RULE) > 1
     for unrest in judge.UNRESTS[:3]:
         assert judge.alarms_redrawn(calm, RULE, unrest, among=20, runs=10).count == 0
 

@@ -16,11 +16,13 @@ from paceline.baselines.comparison import ORDER
 from paceline.baselines.confirm import (
     Decision,
     Rule,
+    cleared,
     compare_epochs,
     decide,
     epochs_needed,
     holm,
     is_suspect,
+    planned_epochs,
     stays_suspect,
     suspects,
     unsettled,
@@ -67,6 +69,7 @@ def only(effects: Sequence[float], rule: Rule = RULE, **settings: Any) -> Decisi
         ("second_look_threshold", 0.021),
         ("second_look_epochs", 0),
         ("confirm_epochs", 5),
+        ("fixed_epochs", 5),
         ("plan_effect", 0.02),
         ("plan_sigma", -1.0),
         ("plan_power", 1.0),
@@ -182,9 +185,14 @@ def test_holm_is_the_step_down_of_its_definition_in_any_order(p_values: list[flo
         ),
         (spaced(0.003, 0.01), Verdict.UNCHANGED, r"the whole interval lies within ±2 %; would have found ≥ 2\.\d %$"),
         (spaced(0.015, 0.01), Verdict.NO_CHANGE_SEEN, r": not by chance, but less than the 2 % that matter"),
-        (spaced(0.005, 0.04), Verdict.NO_CHANGE_SEEN, r": what chance does \(p = 0\.5\d*, asked for ≤ 0\.01\)"),
+        (spaced(0.012, 0.04), Verdict.NO_CHANGE_SEEN, r": what chance does \(p = 0\.\d*, asked for ≤ 0\.01\)"),
         (
-            spaced(0.005, 0.09),
+            spaced(0.005, 0.04),
+            Verdict.NO_CHANGE_SEEN,
+            r": no suspect any more \(from 1 %\), and the interval excludes the 5 % that are promised; ",
+        ),
+        (
+            spaced(0.012, 0.09),
             Verdict.INCONCLUSIVE,
             r"too restless to find the 5 % .*about \d\d would decide; ",
         ),
@@ -254,6 +262,76 @@ def test_epochs_that_resemble_each_other_count_less() -> None:
     assert None not in (restless.low, alone.low, restless.p, alone.p)
     assert restless.low < alone.low  # type: ignore[operator]
     assert restless.p > alone.p  # type: ignore[operator]
+
+
+# -- clearing ----------------------------------------------------------------------------------------------------------
+
+
+def drawn_until_cleared(effects: Sequence[float], rule: Rule = RULE) -> Sequence[float]:
+    """The effects of an only suspect up to the epoch that clears it."""
+    ends = (seen for seen in range(1, len(effects)) if cleared({"one": effects[:seen]}, rule))
+    return effects[: next(ends, len(effects))]
+
+
+@pytest.mark.parametrize(
+    ("effects", "is_over"),
+    [
+        (spaced(0.003, 0.01, 6), True),
+        (spaced(-0.003, 0.01, 6), True),
+        (spaced(0.003, 0.01, 5), False),  # too few for an interval
+        (spaced(0.003, 0.03, 6), False),  # it reaches beyond 5 %
+        (spaced(-0.003, 0.03, 6), False),
+        (spaced(0.0101, 0.01, 6), False),  # suspect to a screen
+        (spaced(-0.0101, 0.01, 6), False),
+        ((), False),
+    ],
+)
+def test_a_suspect_is_cleared_by_a_small_estimate_and_an_interval_without_the_promise(
+    effects: Sequence[float], is_over: bool
+) -> None:
+    assert cleared({"one": effects}, RULE) == ({"one"} if is_over else set())
+
+
+def test_a_wider_band_clears_more_and_epochs_that_resemble_each_other_clear_less() -> None:
+    effects = spaced(0.02, 0.01, 8)
+    assert not cleared({"one": effects}, RULE)
+    assert cleared({"one": effects, "two": effects}, RULE, rules={"one": RULE.with_band(0.1)}) == {"one"}
+    mixed = spaced(0.0, 0.05, 16)
+    assert cleared({"one": mixed}, RULE)
+    assert not cleared({"one": sorted(mixed)}, RULE)
+
+
+def test_what_was_cleared_is_decided_as_if_it_had_had_all_epochs_and_proves_nothing() -> None:
+    effects = spaced(0.006, 0.0005, 6)
+    assert cleared({"one": effects}, RULE)
+    many = {f"calm {place}": effects for place in range(50)}
+    found = decide({"one": spaced(0.05, 0.01, 18), **many}, RULE)
+    calm = found["calm 0"]
+    # Six epochs could not convict one of 51, but these needed no more.
+    assert (calm.verdict, calm.epochs, calm.p) == (Verdict.UNCHANGED, 6, 1.0)
+    assert calm.detectable is not None
+    assert sign_flip_p(effects, math.log1p(RULE.null), "greater") < 0.05
+    assert found["one"].verdict is Verdict.REGRESSED
+    assert found["one"].threshold == RULE.alpha / 51
+
+
+@given(st.lists(st.floats(-0.06, 0.06), max_size=16), st.integers(0, 40))
+def test_what_was_cleared_is_neither_convicted_nor_left_open(effects: list[float], others: int) -> None:
+    taken = drawn_until_cleared(effects)
+    absent: dict[str, Sequence[float]] = {f"absent {place}": () for place in range(others)}
+    found = decide({"one": taken, **absent}, RULE)["one"]
+    if cleared({"one": taken}, RULE):
+        assert found.verdict in (Verdict.UNCHANGED, Verdict.NO_CHANGE_SEEN)
+    # Not to clear it would only have led to more convictions.
+    if found.verdict in (Verdict.REGRESSED, Verdict.IMPROVED):
+        assert taken == effects
+
+
+@pytest.mark.parametrize(("sigma", "most"), [(0.01, 6.2), (0.02, 7.5), (0.03, 9.0)])
+def test_without_a_change_clearing_saves_half_of_a_confirmation(sigma: float, most: float) -> None:
+    """1000 confirmations of one suspect: the deviation of the mean is below 0.1."""
+    drawn = np.random.default_rng(21).normal(scale=sigma, size=(1000, 16))
+    assert np.mean([len(drawn_until_cleared(row)) for row in drawn]) <= most
 
 
 def test_an_effect_that_is_no_number_is_refused_by_name() -> None:
@@ -586,7 +664,7 @@ def whole_run(
     suspects = np.arange(len(sigma))
     if is_screened:
         suspects = np.flatnonzero(np.logical_and(*both_looks(rng, draw, sigma, change)))
-    epochs = max(RULE.confirm_epochs, epochs_needed(len(suspects), RULE))
+    epochs = planned_epochs(len(suspects), RULE)
     fresh = change[suspects, None] + sigma[suspects, None] * draw(rng, (len(suspects), epochs))
     return len(suspects), {int(case): list(row) for case, row in zip(suspects, fresh, strict=True)}
 

@@ -19,6 +19,7 @@ from paceline.baselines.dependence import (
 )
 from paceline.baselines.metrics import LATENCY, SIZE, THROUGHPUT
 from paceline.baselines.paired import (
+    Clearing,
     Look,
     Side,
     chance_to_convict,
@@ -283,6 +284,28 @@ def test_what_comes_through_both_looks_of_a_screen_as_well_is_found() -> None:
     p = signed_rank_tail(16)[exceedances(confirmed, RULE["null"], "greater")]
     is_large = np.median(walsh_averages(confirmed), axis=1) >= RULE["min_effect"]
     assert 0.77 <= (passed & (p <= RULE["level"]) & is_large).mean() <= 0.83
+
+
+@pytest.mark.parametrize(("sigma", "bound"), [(0.02, 0.08), (0.05, 0.2)])
+def test_what_must_not_be_cleared_before_the_last_epoch_is_found(sigma: float, bound: float) -> None:
+    """As above, with a threshold so high that clearing costs much. 4000 trials: deviation 0.8 %."""
+    clearing = Clearing(0.03, bound, 0.95)
+    size, alone = (detectable(sigma, 16, power=0.8, clearing=one, **RULE) for one in (clearing, None))
+    assert size is not None
+    assert alone is not None
+    assert size > 1.02 * alone
+    drawn = size + sigma * np.random.default_rng(9).normal(size=(4000, 16))
+    is_open = np.ones(4000, dtype=bool)
+    for row, effects in enumerate(drawn):
+        for seen in range(6, 16):
+            interval = walsh_interval(effects[:seen], 0.95)
+            assert interval is not None
+            is_small = abs(hodges_lehmann(effects[:seen])) < clearing.threshold
+            is_open[row] &= not (is_small and -clearing.bound < interval[0] and interval[1] < clearing.bound)
+    p = signed_rank_tail(16)[exceedances(drawn, RULE["null"], "greater")]
+    is_large = np.median(walsh_averages(drawn), axis=1) >= RULE["min_effect"]
+    assert 0.77 <= (is_open & (p <= RULE["level"]) & is_large).mean() <= 0.83
+    assert chance_to_convict(size, sigma, 16, clearing=clearing, **RULE) == pytest.approx(0.8, abs=0.001)
 
 
 def test_the_detectable_change_follows_noise_epochs_and_level() -> None:

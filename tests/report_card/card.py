@@ -24,9 +24,10 @@ from judge import (
     courses_in_order,
     courses_redrawn,
     coverage,
-    epochs_of,
+    epochs_until_cleared,
     looks_of,
     near,
+    planned_epochs,
     power,
     size_found,
     suspect_epochs,
@@ -295,8 +296,9 @@ def _alarms(quiet: Recording, rule: Rule, effort: Effort) -> Iterator[str]:
     yield "## False alarms"
     yield ""
     yield from _paragraph(
-        f"The same code on both sides, and every case forced into the confirmation, of {epochs_of(SUITE, rule)} epochs "
-        f"where it is one of {SUITE}. A run counts where any case is called *regressed*."
+        f"The same code on both sides, and every case forced into the confirmation, of {planned_epochs(SUITE, rule)} "
+        f"epochs where it is one of {SUITE} and none of them clears it. A run counts where any case is called "
+        "*regressed*."
     )
     yield ""
     yield from _forced_in_order(quiet, rule)
@@ -424,9 +426,15 @@ def _costs_of_a_suspect(recording: Recording, rule: Rule) -> Iterator[str]:
     yield from _paragraph(
         f"A suspicious case takes {np.mean(seconds):.0f} s of turns, at most {worst:.0f} s (goal ≤ {SUSPECT_S} s: "
         f"{'yes' if worst <= SUSPECT_S else 'no'}): {looks_of(rule)} epochs of one build of {BUILD_S:g} s and "
-        f"{epochs_of(1, rule)} of {BUILDS} builds. Apart from that, spawning and preparation took "
+        f"{planned_epochs(1, rule)} of {BUILDS} builds. Apart from that, spawning and preparation took "
         f"{recording.preparing_s:.1f} s an epoch and case, where {cases} cases shared an epoch's two processes; for "
         f"{epochs} epochs that is {epochs * recording.preparing_s:.0f} s."
+    )
+    yield ""
+    yield from _paragraph(
+        "That is a suspect that changed. One that did not is cleared sooner: after "
+        f"{epochs_until_cleared(recording.still, rule):.1f} epochs of its confirmation on average (of one suspect, in "
+        "order)."
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from figures import Redrawn, Share, Simulated
 from series import SEED, Array, Positions, Recording, Series, drawn_run, redrawn
 
-from paceline.baselines.confirm import Rule, compare_epochs, decide, epochs_needed, suspects
+from paceline.baselines.confirm import Rule, cleared, compare_epochs, decide, planned_epochs, suspects
 from paceline.baselines.metrics import LATENCY
 from paceline.baselines.ranks import critical_count, signed_rank_tail
 from paceline.baselines.records import Build, Case, Epoch, Turn
@@ -26,11 +26,6 @@ SUITE = 200
 POLICY = Policy()
 REACH = 0.025
 """How far a case's true size may lie from the size asked for, to be shifted there."""
-
-
-def epochs_of(among: int, rule: Rule) -> int:
-    """Of a confirmation of so many suspects."""
-    return max(rule.confirm_epochs, epochs_needed(among, rule))
 
 
 def looks_of(rule: Rule) -> int:
@@ -88,10 +83,20 @@ UNRESTS = (
 )
 
 
+def until_cleared(effects: Sequence[Array], rule: Rule) -> list[tuple[float, ...]]:
+    """The effects of one confirmation's suspects, each as far as the tool would have measured it."""
+    taken = {place: tuple(one[: rule.least_epochs - 1]) for place, one in enumerate(effects)}
+    still = set(taken)
+    for number in range(rule.least_epochs, len(effects[0]) + 1 if effects else 0):
+        taken |= {place: (*taken[place], effects[place][number - 1]) for place in still}
+        still -= cleared(taken, rule)
+    return list(taken.values())
+
+
 def forced(effects: Sequence[Array], among: int, rule: Rule) -> list[Verdict]:
     """The verdicts of cases that are all forced into one confirmation, among so many: those that are not there have no
     epochs and only count."""
-    there: dict[int, tuple[float, ...]] = {place: tuple(one) for place, one in enumerate(effects)}
+    there = dict(enumerate(until_cleared(effects, rule)))
     absent: dict[int, tuple[float, ...]] = dict.fromkeys(range(len(there), among), ())
     decided = decide(there | absent, rule)
     return [decided[place].verdict for place in there]
@@ -109,7 +114,7 @@ class InOrder:
 
 def alarms_in_order(still: Sequence[Series], rule: Rule, *, among: int = SUITE) -> InOrder:
     """Disjoint runs, one after the other: every case without extra work is confirmed as one among so many."""
-    epochs = epochs_of(among, rule)
+    epochs = planned_epochs(among, rule)
     runs = [
         forced([one.effects[start : start + epochs] for one in still], among, rule)
         for start in range(0, len(still[0].effects) - epochs + 1, epochs)
@@ -128,7 +133,7 @@ def alarms_redrawn(still: Sequence[Series], rule: Rule, unrest: Unrest, *, among
     """Runs with at least one false *regressed*, of runs made of recorded epochs (:func:`series.drawn_run`) whose every
     case is forced into the confirmation. One coin a run swaps the sides of all its cases."""
     rng = np.random.default_rng([SEED, among])
-    epochs = epochs_of(among, rule)
+    epochs = planned_epochs(among, rule)
     alarmed = 0
     for _ in range(runs):
         drawn = drawn_run(still, among, epochs, rng)
@@ -188,11 +193,12 @@ def course(run: Sequence[tuple[Series, Positions]], rule: Rule) -> Course:
     """A run through both stages by the tool's own functions: what stays suspect is confirmed by the epochs behind those
     of the screen."""
     screen, looks = screened(run, rule), looks_of(rule)
+    end = looks + planned_epochs(len(screen.suspected), rule)
+    fresh = [one.effects[positions[looks:end]] for one, positions in (run[place] for place in screen.suspected)]
     confirmation = [
-        _epoch(place, number, one.effects[positions[number]])
-        for place in screen.suspected
-        for one, positions in [run[place]]
-        for number in range(looks, looks + epochs_of(len(screen.suspected), rule))
+        _epoch(place, number, effect)
+        for place, effects in zip(screen.suspected, until_cleared(fresh, rule), strict=True)
+        for number, effect in enumerate(effects)
     ]
     verdicts = {int(one.case.model): one.verdict for one in compare_epochs(screen.epochs, confirmation, rule, POLICY)}
     return Course(len(screen.again), len(screen.suspected), tuple(verdicts[place] for place in range(len(run))))
@@ -203,7 +209,7 @@ def is_found(one: Series, positions: Positions, rule: Rule) -> bool:
     if not screened([(one, positions)], rule).suspected:
         return False
     looks = looks_of(rule)
-    return forced([one.effects[positions[looks : looks + epochs_of(1, rule)]]], 1, rule) == [Verdict.REGRESSED]
+    return forced([one.effects[positions[looks : looks + planned_epochs(1, rule)]]], 1, rule) == [Verdict.REGRESSED]
 
 
 def _epoch(place: int, number: int, effect: float) -> Epoch:
@@ -213,7 +219,7 @@ def _epoch(place: int, number: int, effect: float) -> Epoch:
 
 def courses_in_order(still: Sequence[Series], rule: Rule) -> list[Course]:
     """Disjoint runs of all cases, one after the other, with epochs for as many suspects as there are cases."""
-    length = looks_of(rule) + epochs_of(len(still), rule)
+    length = looks_of(rule) + planned_epochs(len(still), rule)
     return [
         course([(one, np.arange(start, start + length)) for one in still], rule)
         for start in range(0, len(still[0].effects) - length + 1, length)
@@ -223,7 +229,7 @@ def courses_in_order(still: Sequence[Series], rule: Rule) -> list[Course]:
 def courses_redrawn(still: Sequence[Series], rule: Rule, *, cases: int, runs: int) -> list[Course]:
     """Runs of ``cases`` cases made of recorded epochs (:func:`series.drawn_run`)."""
     rng = np.random.default_rng([SEED, 2, cases])
-    length = looks_of(rule) + epochs_of(cases, rule)
+    length = looks_of(rule) + planned_epochs(cases, rule)
     return [course(drawn_run(still, cases, length, rng), rule) for _ in range(runs)]
 
 
@@ -238,12 +244,24 @@ def suspect_seconds(one: Series, rule: Rule) -> float:
 def whole_epochs(rule: Rule) -> float:
     """As many epochs of a confirmation take as long as everything that such a case goes through: a screen builds it
     once an epoch."""
-    return looks_of(rule) / BUILDS + epochs_of(1, rule)
+    return looks_of(rule) / BUILDS + planned_epochs(1, rule)
+
+
+def epochs_until_cleared(still: Sequence[Series], rule: Rule) -> float:
+    """How many epochs a confirmation of one suspect without extra work has, the mean over disjoint ones in order; no
+    number where too little is recorded."""
+    epochs = planned_epochs(1, rule)
+    taken = [
+        len(until_cleared([one.effects[start : start + epochs]], rule)[0])
+        for one in still
+        for start in range(0, len(one.effects) - epochs + 1, epochs)
+    ]
+    return float(np.mean(taken)) if taken else math.nan
 
 
 def suspect_epochs(rule: Rule) -> int:
     """How many epochs such a case is part of."""
-    return looks_of(rule) + epochs_of(1, rule)
+    return looks_of(rule) + planned_epochs(1, rule)
 
 
 def trials(cases: Sequence[Series], positions: Positions, rule: Rule, size: float | None = None) -> Share:

@@ -84,15 +84,16 @@ def _whole_run(tree: Path, only: str) -> WholeRun:
     chosen = ["-k", " or ".join(only.split(","))] if only else []
     done = run_pytest(tree, [*ARGS, *chosen, "--pace-against=HEAD"])
     rows = [row for row in done.document["comparisons"] if row["metric"]["name"] == "latency_ns"]
+    confirmed = sum(row["stage"] == "confirmation" for row in rows)
     # A comparison has an estimate for each epoch of its last stage.
-    epochs = [len(row["base_estimates"]) for row in rows]
+    only_screened = [len(row["base_estimates"]) for row in rows if row["stage"] == "screen"]
     return WholeRun(
         done.started,
         done.machine,
         sorted(row["case"]["model"].rsplit("_extra", 1)[0] for row in rows),
         done.exit_code,
-        sum(count > rule.screen_epochs for count in epochs),
-        sum(count > rule.screen_epochs + rule.second_look_epochs for count in epochs),
+        confirmed + sum(count > rule.screen_epochs for count in only_screened),
+        confirmed,
         dict(sorted(Counter(row["verdict"] for row in rows).items())),
         done.elapsed_s,
         done.measuring_s,
