@@ -16,9 +16,10 @@ SUBJECT := tests/baselines tests/reports tests/suites tests/test_report_card.py
 bench: $(INSTALLED)
 	$(BIN)/python -m pytest suites/
 
-# Two halves at once: no test needs a quiet machine. Each prints when it is done.
+# Two halves at once: no test needs a quiet machine. Each prints when it is done. A caller's --jobs counts for them too.
 test: $(INSTALLED) lint types
-	$(MAKE) --no-print-directory --jobs=2 --output-sync test-subject test-instrument
+	$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,--jobs=2) --output-sync \
+		test-subject test-instrument
 
 test-subject: $(INSTALLED)
 	$(BIN)/python -m pytest $(SUBJECT)

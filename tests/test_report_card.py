@@ -6,6 +6,7 @@ import importlib.util
 import json
 import math
 import re
+import statistics
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 
 from paceline.baselines.confirm import Rule
 from paceline.baselines.verdicts import Verdict
+from paceline.fixtures.ab.turns import MIN_PAIRS
 
 FOLDER = Path(__file__).parent / "report_card"
 PARTS = ("figures", "recording", "series", "judge", "pictures", "peers", "record", "whole", "card")
@@ -334,6 +336,16 @@ def test_power_is_that_of_exactly_the_size_asked_for() -> None:
     assert judge.near(scattering(0.004), 0.01) == []
 
 
+def test_what_a_confirmation_clears_has_no_more_epochs() -> None:
+    judge = part("judge")
+    calm, slow = np.zeros(16), np.full(16, 0.05)
+    assert [len(one) for one in judge.until_cleared([calm, slow], RULE)] == [6, 16]
+    assert judge.until_cleared([], RULE) == []
+    still = scattering(0.001, cases=2)
+    assert judge.epochs_until_cleared(still, RULE) == 6
+    assert math.isnan(judge.epochs_until_cleared(scattering(0.001, cases=2, epochs=9), RULE))
+
+
 def test_the_size_that_is_found_grows_with_the_scatter() -> None:
     judge = part("judge")
     calm, restless = (judge.size_found(scattering(sigma), RULE, 5) for sigma in (0.004, 0.02))
@@ -550,7 +562,9 @@ def test_an_epoch_is_recorded_for_real(tmp_path: Path) -> None:
     epochs = store.read("calibration")
     assert [epoch.number for epoch in epochs] == [1, 2]
     slowed = [one for epoch in epochs for one in epoch.records if one.extra_percent == 30]
-    assert all(one.effect > 0.05 and one.calls[0] > 10 for one in slowed)
+    # A busy machine makes fewer calls, and may spoil an epoch.
+    assert all(one.calls[0] >= MIN_PAIRS for one in slowed)
+    assert statistics.median(one.effect for one in slowed) > 0.05
     assert [len(epoch.records) for epoch in epochs] == [4, 4]
 
 
