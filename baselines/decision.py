@@ -124,15 +124,19 @@ def decide(
 
 
 def cleared(
-    effects_by_key: Mapping[K, Sequence[float]], rule: Rule, *, rules: Mapping[K, Rule] = MappingProxyType({})
+    effects_by_key: Mapping[K, Sequence[float]],
+    rule: Rule,
+    *,
+    rules: Mapping[K, Rule] = MappingProxyType({}),
+    among: Collection[K] | None = None,
 ) -> frozenset[K]:
-    """The suspects that need no further epochs, by those of all suspects so far (:func:`paceline.baselines.rule.
-    is_cleared`); arguments as of :func:`decide`."""
+    """The suspects that need no further epochs (:func:`paceline.baselines.rule.is_cleared`); arguments as of
+    :func:`decide`. ``among`` asks of these alone; how much epochs resemble each other, all suspects tell."""
     correlation = serial_correlation(effects_by_key.values())
     return frozenset(
         key
-        for key, effects in effects_by_key.items()
-        if _Estimate.of(effects, rules.get(key, rule), correlation).is_cleared
+        for key in (effects_by_key if among is None else among)
+        if _Estimate.of(effects_by_key[key], rules.get(key, rule), correlation).is_cleared
     )
 
 
@@ -239,7 +243,8 @@ def _decide_one(one: _Evidence, is_rate: bool) -> Decision:
     sign = -1 if is_rate else 1
     low, high = sorted(sign * end for end in one.interval) if one.interval else (None, None)
     found = as_fraction(one.detectable, is_rate=is_rate)
-    worth = f" (worth {one.epochs / one.factor**2:.0f}: one resembles the next)" if one.factor > 1 else ""
+    independent = round(one.epochs / one.factor**2)
+    worth = f" (worth {independent}: one resembles the next)" if independent < one.epochs else ""
     seen = f"{_change(sign * one.effect, low, high)} over {one.epochs} epochs{worth}"
     return Decision(
         verdict,

@@ -547,12 +547,13 @@ def _cost(costs: Sequence[Cost], machines: _Machines) -> Iterator[str]:
     yield ""
     yield from _paragraph(
         f"The default tier of this repository at one commit, plain and against itself with nothing changed "
-        f"(`{COMMAND} cost`). Measuring is what the timed calls took, with the warm-up where the run was plain."
+        f"(`{COMMAND} cost`). Measuring is what the timed calls took, with the warm-up where the run was plain. The "
+        "last row is of the rule as it is; those before it tell what earlier revisions took."
     )
     yield ""
     yield "| started | on | revision | plain, measuring | plain, in all | A/B, measuring | A/B, in all | ratio | goal |"
     yield "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |"
-    for one in costs:
+    for one in sorted(costs, key=lambda cost: cost.started):
         ratio = one.against_measuring_s / one.plain_measuring_s
         seconds = (one.plain_measuring_s, one.plain_s, one.against_measuring_s, one.against_s)
         told = f"≤ {COST:g}: {'yes' if ratio <= COST else 'no'}"

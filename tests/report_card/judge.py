@@ -89,7 +89,7 @@ def until_cleared(effects: Sequence[Array], rule: Rule) -> list[tuple[float, ...
     still = set(taken)
     for number in range(rule.least_epochs, len(effects[0]) + 1 if effects else 0):
         taken |= {place: (*taken[place], effects[place][number - 1]) for place in still}
-        still -= cleared(taken, rule)
+        still -= cleared(taken, rule, among=still)
     return list(taken.values())
 
 
