@@ -11,7 +11,7 @@ MINUTES ?= 60
 PACKAGES := baselines fixtures reports suites
 SUBJECT := tests/baselines tests/reports tests/suites tests/test_report_card.py
 
-.PHONY: bench test test-subject test-instrument test-slow test-faults report-card lint types format clean
+.PHONY: bench test test-subject test-instrument test-slow test-recording test-faults report-card lint types format clean
 
 bench: $(INSTALLED)
 	$(BIN)/python -m pytest suites/
@@ -29,7 +29,11 @@ test-instrument: $(INSTALLED)
 
 # What starts dozens of processes: A/B runs that convict.
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest tests/fixtures tests/test_report_card.py -m slow
+	$(BIN)/python -m pytest tests/fixtures -m slow
+
+# What is recorded for the report card must be found in the recording: not beside other tests.
+test-recording: $(INSTALLED)
+	$(BIN)/python -m pytest tests/test_report_card.py -m slow
 
 # Whole runs that are killed, crash and hang, beside other plugins; then the readers of files are fuzzed.
 test-faults: $(INSTALLED) $(NEIGHBOURS)/.installed

@@ -167,9 +167,9 @@ class _Evidence(NamedTuple):
     factor: float
     up: HolmTest
     down: HolmTest
-    estimate: _Estimate = _Estimate()
-    sigma: float | None = None
-    detectable: float | None = None
+    estimate: _Estimate
+    sigma: float | None
+    detectable: float | None
 
     @property
     def effect(self) -> float:

@@ -6,7 +6,6 @@ import importlib.util
 import json
 import math
 import re
-import statistics
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,7 +21,6 @@ from hypothesis import strategies as st
 
 from paceline.baselines.confirm import Rule
 from paceline.baselines.verdicts import Verdict
-from paceline.fixtures.ab.turns import MIN_PAIRS
 
 FOLDER = Path(__file__).parent / "report_card"
 PARTS = ("figures", "recording", "series", "judge", "pictures", "peers", "record", "whole", "card")
@@ -562,9 +560,7 @@ def test_an_epoch_is_recorded_for_real(tmp_path: Path) -> None:
     epochs = store.read("calibration")
     assert [epoch.number for epoch in epochs] == [1, 2]
     slowed = [one for epoch in epochs for one in epoch.records if one.extra_percent == 30]
-    # A busy machine makes fewer calls, and may spoil an epoch.
-    assert all(one.calls[0] >= MIN_PAIRS for one in slowed)
-    assert statistics.median(one.effect for one in slowed) > 0.05
+    assert all(one.effect > 0.05 and one.calls[0] > 10 for one in slowed)
     assert [len(epoch.records) for epoch in epochs] == [4, 4]
 
 

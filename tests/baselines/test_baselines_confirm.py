@@ -70,6 +70,7 @@ def only(effects: Sequence[float], rule: Rule = RULE, **settings: Any) -> Decisi
         ("second_look_epochs", 0),
         ("confirm_epochs", 5),
         ("fixed_epochs", 5),
+        ("fixed_epochs", 0),
         ("plan_effect", 0.02),
         ("plan_sigma", -1.0),
         ("plan_power", 1.0),
