@@ -71,7 +71,7 @@ class Rule:
             ("second_look_threshold", 0 <= self.second_look_threshold <= self.min_effect, at_most),
             ("second_look_epochs", self.second_look_epochs >= 1, "1 or more"),
             ("confirm_epochs", self.confirm_epochs >= least, f"{least} or more, for an interval at that confidence"),
-            ("fixed_epochs", self.fixed_epochs is None or self.fixed_epochs >= least, f"{least} or more, for an interval"),
+            ("fixed_epochs", self.fixed_epochs is None or self.fixed_epochs >= least, f"{least} or more"),
         )
         for name, is_met, demand in demands:
             if not is_met:
