@@ -555,11 +555,11 @@ def test_a_line_that_is_no_whole_run_is_named(tmp_path: Path) -> None:
 def test_an_epoch_is_recorded_for_real(tmp_path: Path) -> None:
     recording, record = part("recording"), part("record")
     store = recording.Store(tmp_path)
-    found = record.record(store, minutes=5, condition="calibration", extra_percent="0,30", only="tiny_ops,sum", most=2)
+    found = record.record(store, minutes=5, condition="calibration", extra_percent="0,90", only="tiny_ops,sum", most=2)
     assert found == 2
     epochs = store.read("calibration")
     assert [epoch.number for epoch in epochs] == [1, 2]
-    slowed = [one for epoch in epochs for one in epoch.records if one.extra_percent == 30]
+    slowed = [one for epoch in epochs for one in epoch.records if one.extra_percent == 90]
     assert all(one.effect > 0.05 and one.calls[0] > 10 for one in slowed)
     assert [len(epoch.records) for epoch in epochs] == [4, 4]
 
