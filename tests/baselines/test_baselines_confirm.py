@@ -1,10 +1,10 @@
-"""The decisions of an A/B: each verdict, Holm, the plan, whole comparisons, and the two-stage rule in simulation."""
+"""The decisions of an A/B: each verdict, Holm, clearing, whole comparisons."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,17 +19,13 @@ from paceline.baselines.confirm import (
     cleared,
     compare_epochs,
     decide,
-    epochs_needed,
     holm,
-    is_suspect,
-    planned_epochs,
-    stays_suspect,
     suspects,
     unsettled,
 )
 from paceline.baselines.metrics import LATENCY, PEAK_DEVICE_MEMORY, PEAK_RSS, PREPARATION, SIZE, THROUGHPUT
-from paceline.baselines.paired import chance_to_convict, sign_flip_p
-from paceline.baselines.ranks import exceedances, signed_rank_tail, walsh_averages
+from paceline.baselines.paired import sign_flip_p
+from paceline.baselines.ranks import exceedances, signed_rank_tail
 from paceline.baselines.records import Build, Case, Epoch, Level, Metric, Note, Turn
 from paceline.baselines.verdicts import Comparison, Policy, Verdict
 
@@ -47,98 +43,6 @@ def spaced(change: float, scatter: float, epochs: int = 16) -> tuple[float, ...]
 def only(effects: Sequence[float], rule: Rule = RULE, **settings: Any) -> Decision:
     (decision,) = decide({"one": effects}, rule, **settings).values()
     return decision
-
-
-# -- settings ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("setting", "value"),
-    [
-        ("null", -0.001),
-        ("null", 0.03),
-        ("min_effect", 0.06),
-        ("alpha", 0.0),
-        ("alpha", 0.5),
-        ("confidence", 1.0),
-        ("power", 0.4),
-        ("promise", 0.02),
-        ("screen_threshold", 0.03),
-        ("screen_epochs", 1),
-        ("second_look_threshold", -0.001),
-        ("second_look_threshold", 0.021),
-        ("second_look_epochs", 0),
-        ("confirm_epochs", 5),
-        ("fixed_epochs", 5),
-        ("fixed_epochs", 0),
-        ("plan_effect", 0.02),
-        ("plan_sigma", -1.0),
-        ("plan_power", 1.0),
-        ("alpha", math.nan),
-    ],
-)
-def test_a_setting_that_cannot_be_is_named(setting: str, value: float) -> None:
-    named = "promise" if setting == "min_effect" else setting
-    with pytest.raises(
-        ValueError, match=rf"the A/B's setting {named} is {RULE.promise if named != setting else value:g}"
-    ):
-        Rule(**{setting: value})  # type: ignore[arg-type]
-
-
-@given(st.floats(0, 0.9))
-def test_a_case_may_have_any_band(band: float) -> None:
-    rule = RULE.with_band(band)
-    assert rule.min_effect == band
-    assert rule.null <= RULE.null
-    assert rule.promise >= RULE.promise
-    assert rule.screen_threshold == pytest.approx(band / 2)
-    assert rule.second_look_threshold == pytest.approx(0.75 * band)
-    assert RULE.with_band(RULE.min_effect) is RULE
-
-
-# -- the screen and the plan -------------------------------------------------------------------------------------------
-
-
-def test_the_screen_suspects_from_its_threshold_on_in_either_direction() -> None:
-    assert is_suspect([math.log(1.01)] * 3, RULE)
-    assert is_suspect([-math.log(1.01)] * 3, RULE)
-    assert not is_suspect([math.log(1.0099)] * 3, RULE)
-    assert is_suspect([0.03], RULE)
-    with pytest.raises(ValueError, match="no epoch"):
-        is_suspect([], RULE)
-
-
-def test_a_second_look_leaves_suspect_what_all_epochs_together_bear_out() -> None:
-    moved_by_chance = [0.02, 0.011, 0.012, 0.0, 0.002, -0.001, 0.001]
-    assert is_suspect(moved_by_chance[:3], RULE)
-    assert not stays_suspect(moved_by_chance, RULE)
-    assert stays_suspect([math.log1p(0.015)] * 7, RULE)
-    assert not stays_suspect([math.log(1.0149)] * 7, RULE)
-
-
-@given(st.lists(st.floats(-0.1, 0.1), min_size=7, max_size=7), st.floats(0.001, 0.2))
-def test_swapped_sides_are_looked_at_alike(effects: list[float], band: float) -> None:
-    rule, swapped = RULE.with_band(band), [-effect for effect in effects]
-    assert is_suspect(swapped[:3], rule) == is_suspect(effects[:3], rule)
-    assert stays_suspect(swapped, rule) == stays_suspect(effects, rule)
-
-
-def test_as_many_epochs_are_planned_as_find_three_percent() -> None:
-    planned = [epochs_needed(suspects, RULE) for suspects in (0, 1, 2, 5, 20, 100, 200)]
-    assert planned == sorted(planned)
-    assert planned[0] == 0
-    assert 15 <= epochs_needed(20, RULE) <= 18
-    for count in (1, 20):
-        settings = {"level": 0.01 / count, "null": math.log(1.005), "min_effect": math.log(1.02)}
-        epochs = epochs_needed(count, RULE)
-        assert chance_to_convict(math.log(1.03), 0.015, epochs, **settings) >= 0.95
-        assert chance_to_convict(math.log(1.03), 0.015, epochs - 1, **settings) < 0.95
-        assert 2.0**-epochs <= 0.01 / count
-
-
-def test_a_plan_that_asks_too_much_says_so() -> None:
-    with pytest.raises(ValueError, match=r"128 epochs do not find 2\.1 % among 3 suspects"):
-        epochs_needed(3, Rule(plan_effect=0.021, plan_sigma=0.3))
 
 
 # -- Holm --------------------------------------------------------------------------------------------------------------
@@ -368,6 +272,17 @@ def test_the_order_of_suspects_does_not_matter(effects: dict[str, list[float]], 
     keys = list(effects)
     random.shuffle(keys)
     assert decide({key: effects[key] for key in keys}, RULE) == decide(effects, RULE)
+
+
+def test_the_level_of_one_suspect_is_kept_at_the_null_itself() -> None:
+    """A true effect of exactly the null, where the test's level is spent, and no smallest effect to help."""
+    rule = Rule(min_effect=0.005, screen_threshold=0.005, second_look_threshold=0.005)
+    rng = np.random.default_rng(15)
+    drawn = math.log1p(0.005) + 0.02 * rng.normal(size=(3000, 16))
+    p = signed_rank_tail(16)[exceedances(drawn, math.log1p(0.005), "greater")]
+    assert p[0] == sign_flip_p(list(drawn[0]), math.log1p(0.005), "greater")
+    convicted = [only(list(row), rule).verdict is Verdict.REGRESSED for row in drawn[p <= 0.01]]
+    assert 0.004 <= sum(convicted) / len(drawn) <= 0.014
 
 
 # -- comparisons -------------------------------------------------------------------------------------------------------
@@ -634,114 +549,6 @@ def test_a_rate_keeps_its_direction() -> None:
     assert found.ratio == pytest.approx(0.95)
 
 
-# -- the two stages, simulated -----------------------------------------------------------------------------------------
-
-Draw = Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
-
-
-def autoregressive(correlation: float) -> Draw:
-    def draw(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-        drawn = rng.normal(size=shape)
-        for epoch in range(1, shape[1]):
-            drawn[:, epoch] = correlation * drawn[:, epoch - 1] + math.sqrt(1 - correlation**2) * drawn[:, epoch]
-        return drawn
-
-    return draw
-
-
-NOISE: dict[str, Draw] = {
-    "normal": lambda rng, shape: rng.normal(size=shape),
-    "heavy tails": lambda rng, shape: rng.standard_t(3, shape),
-    "correlated 0.3": autoregressive(0.3),
-    "correlated 0.6": autoregressive(0.6),
-    "drifting": lambda rng, shape: rng.normal(size=shape) + np.linspace(-1, 1, shape[1]),
-}
-
-
-def whole_run(
-    rng: np.random.Generator, draw: Draw, sigma: np.ndarray, change: np.ndarray, is_screened: bool
-) -> tuple[int, dict[int, Sequence[float]]]:
-    """One A/B of all cases: how many were to be confirmed, and the fresh epochs of these."""
-    suspects = np.arange(len(sigma))
-    if is_screened:
-        suspects = np.flatnonzero(np.logical_and(*both_looks(rng, draw, sigma, change)))
-    epochs = planned_epochs(len(suspects), RULE)
-    fresh = change[suspects, None] + sigma[suspects, None] * draw(rng, (len(suspects), epochs))
-    return len(suspects), {int(case): list(row) for case, row in zip(suspects, fresh, strict=True)}
-
-
-def both_looks(
-    rng: np.random.Generator, draw: Draw, sigma: np.ndarray, change: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Which cases the first look finds suspect, and which both looks' epochs together. (:func:`is_suspect` and
-    :func:`stays_suspect` on arrays.)"""
-    first = RULE.screen_epochs
-    screen = change[:, None] + sigma[:, None] * draw(rng, (len(sigma), first + RULE.second_look_epochs))
-    is_moved = np.abs(np.median(walsh_averages(screen[:, :first]), axis=1)) >= math.log1p(RULE.screen_threshold)
-    stays_moved = np.abs(np.median(walsh_averages(screen), axis=1)) >= math.log1p(RULE.second_look_threshold)
-    assert (is_moved[0], stays_moved[0]) == (is_suspect(screen[0, :first], RULE), stays_suspect(screen[0], RULE))
-    return is_moved, stays_moved
-
-
-def could_convict(effects: dict[int, Sequence[float]]) -> bool:
-    """Whether any p reaches the first level of Holm's: else no decision has to be worked out."""
-    if not effects:
-        return False
-    rows = np.array(list(effects.values()))
-    p = signed_rank_tail(rows.shape[1])[exceedances(rows, math.log1p(RULE.null), "greater")]
-    return bool(p.min() <= RULE.alpha / len(rows))
-
-
-@pytest.mark.parametrize("is_screened", [True, False], ids=["both stages", "all forced into confirmation"])
-@pytest.mark.parametrize("noise", NOISE)
-def test_of_200_unchanged_cases_a_run_convicts_none(noise: str, is_screened: bool) -> None:
-    """σ_e from 0.5 to 2.5 %. 300 runs: a true rate of 1 % would show 3; more than 6 would be seen in 3 % of tests."""
-    rng = np.random.default_rng(11)
-    alarms = 0
-    for _ in range(300):
-        sigma = rng.uniform(0.005, 0.025, 200)
-        _, effects = whole_run(rng, NOISE[noise], sigma, np.zeros(200), is_screened)
-        if could_convict(effects):
-            alarms += any(one.verdict is Verdict.REGRESSED for one in decide(effects, RULE).values())
-    assert alarms <= 3
-
-
-@pytest.mark.parametrize("cases", [1, 5])
-def test_few_suspects_are_not_convicted_more_often(cases: int) -> None:
-    """Every one forced into confirmation at σ_e = 2.5 %, some epochs resembling the next. 1000 runs."""
-    rng = np.random.default_rng(12)
-    for noise, most in (("normal", 10), ("heavy tails", 10), ("correlated 0.3", 15)):
-        alarms = 0
-        for _ in range(1000):
-            _, effects = whole_run(rng, NOISE[noise], np.full(cases, 0.025), np.zeros(cases), is_screened=False)
-            if could_convict(effects):
-                alarms += any(one.verdict is Verdict.REGRESSED for one in decide(effects, RULE).values())
-        assert alarms <= most, noise
-
-
-@pytest.mark.parametrize(("change", "least"), [(0.05, 0.95), (0.03, 0.80)])
-@pytest.mark.parametrize("changed", [1, 5])
-def test_a_change_comes_through_both_stages(change: float, least: float, changed: int) -> None:
-    """Of 20 cases with σ_e = 1.5 %, ``changed`` got slower."""
-    rng = np.random.default_rng(13)
-    changes = np.zeros(20)
-    changes[:changed] = math.log1p(change)
-    found = total = 0
-    for _ in range(200):
-        _, effects = whole_run(rng, NOISE["normal"], np.full(20, 0.015), changes, is_screened=True)
-        decisions = decide(effects, RULE)
-        found += sum(decisions[case].verdict is Verdict.REGRESSED for case in range(changed) if case in decisions)
-        total += changed
-    assert found / total >= least
-
-
-def test_the_second_look_clears_most_false_suspects() -> None:
-    """Epochs that scatter by 1.5 % let a quarter of unchanged cases pass the first look, and one in a hundred both."""
-    first, second = both_looks(np.random.default_rng(16), NOISE["normal"], np.full(20_000, 0.015), np.zeros(20_000))
-    assert 0.2 < first.mean() < 0.3
-    assert (first & second).mean() < 0.015
-
-
 @pytest.mark.parametrize(("sigma", "most"), [(0.018, 0.001), (0.025, 0.01)])
 def test_a_screen_decides_on_an_ordinary_machine(sigma: float, most: float) -> None:
     """Unchanged cases, three alone and thirty together: a second look is for those whose scatter three epochs
@@ -764,24 +571,3 @@ def test_a_screen_decides_on_an_ordinary_machine(sigma: float, most: float) -> N
             undecided += sum("too restless" in one.reason for one in found)
             total += cases
     assert undecided / total <= most
-
-
-def test_runs_without_a_change_end_decided() -> None:
-    """30 cases on an idle machine, σ_e from 0.5 to 2.5 %, through both stages."""
-    rng = np.random.default_rng(14)
-    undecided = 0
-    for _ in range(300):
-        _, effects = whole_run(rng, NOISE["normal"], rng.uniform(0.005, 0.025, 30), np.zeros(30), is_screened=True)
-        undecided += any(one.verdict is Verdict.INCONCLUSIVE for one in decide(effects, RULE).values())
-    assert undecided / 300 <= 0.1
-
-
-def test_the_level_of_one_suspect_is_kept_at_the_null_itself() -> None:
-    """A true effect of exactly the null, where the test's level is spent, and no smallest effect to help."""
-    rule = Rule(min_effect=0.005, screen_threshold=0.005, second_look_threshold=0.005)
-    rng = np.random.default_rng(15)
-    drawn = math.log1p(0.005) + 0.02 * rng.normal(size=(3000, 16))
-    p = signed_rank_tail(16)[exceedances(drawn, math.log1p(0.005), "greater")]
-    assert p[0] == sign_flip_p(list(drawn[0]), math.log1p(0.005), "greater")
-    convicted = [only(list(row), rule).verdict is Verdict.REGRESSED for row in drawn[p <= 0.01]]
-    assert 0.004 <= sum(convicted) / len(drawn) <= 0.014

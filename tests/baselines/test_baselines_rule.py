@@ -1,0 +1,103 @@
+"""The settings of the rule, its screen and its plan."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paceline.baselines.paired import chance_to_convict
+from paceline.baselines.rule import Rule, epochs_needed, is_suspect, stays_suspect
+
+RULE = Rule()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("null", -0.001),
+        ("null", 0.03),
+        ("min_effect", 0.06),
+        ("alpha", 0.0),
+        ("alpha", 0.5),
+        ("confidence", 1.0),
+        ("power", 0.4),
+        ("promise", 0.02),
+        ("screen_threshold", 0.03),
+        ("screen_epochs", 1),
+        ("second_look_threshold", -0.001),
+        ("second_look_threshold", 0.021),
+        ("second_look_epochs", 0),
+        ("confirm_epochs", 5),
+        ("fixed_epochs", 5),
+        ("fixed_epochs", 0),
+        ("plan_effect", 0.02),
+        ("plan_sigma", -1.0),
+        ("plan_power", 1.0),
+        ("alpha", math.nan),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named(setting: str, value: float) -> None:
+    named = "promise" if setting == "min_effect" else setting
+    with pytest.raises(
+        ValueError, match=rf"the A/B's setting {named} is {RULE.promise if named != setting else value:g}"
+    ):
+        Rule(**{setting: value})  # type: ignore[arg-type]
+
+
+@given(st.floats(0, 0.9))
+def test_a_case_may_have_any_band(band: float) -> None:
+    rule = RULE.with_band(band)
+    assert rule.min_effect == band
+    assert rule.null <= RULE.null
+    assert rule.promise >= RULE.promise
+    assert rule.screen_threshold == pytest.approx(band / 2)
+    assert rule.second_look_threshold == pytest.approx(0.75 * band)
+    assert RULE.with_band(RULE.min_effect) is RULE
+
+
+# -- the screen and the plan -------------------------------------------------------------------------------------------
+
+
+def test_the_screen_suspects_from_its_threshold_on_in_either_direction() -> None:
+    assert is_suspect([math.log(1.01)] * 3, RULE)
+    assert is_suspect([-math.log(1.01)] * 3, RULE)
+    assert not is_suspect([math.log(1.0099)] * 3, RULE)
+    assert is_suspect([0.03], RULE)
+    with pytest.raises(ValueError, match="no epoch"):
+        is_suspect([], RULE)
+
+
+def test_a_second_look_leaves_suspect_what_all_epochs_together_bear_out() -> None:
+    moved_by_chance = [0.02, 0.011, 0.012, 0.0, 0.002, -0.001, 0.001]
+    assert is_suspect(moved_by_chance[:3], RULE)
+    assert not stays_suspect(moved_by_chance, RULE)
+    assert stays_suspect([math.log1p(0.015)] * 7, RULE)
+    assert not stays_suspect([math.log(1.0149)] * 7, RULE)
+
+
+@given(st.lists(st.floats(-0.1, 0.1), min_size=7, max_size=7), st.floats(0.001, 0.2))
+def test_swapped_sides_are_looked_at_alike(effects: list[float], band: float) -> None:
+    rule, swapped = RULE.with_band(band), [-effect for effect in effects]
+    assert is_suspect(swapped[:3], rule) == is_suspect(effects[:3], rule)
+    assert stays_suspect(swapped, rule) == stays_suspect(effects, rule)
+
+
+def test_as_many_epochs_are_planned_as_find_three_percent() -> None:
+    planned = [epochs_needed(suspects, RULE) for suspects in (0, 1, 2, 5, 20, 100, 200)]
+    assert planned == sorted(planned)
+    assert planned[0] == 0
+    assert 15 <= epochs_needed(20, RULE) <= 18
+    for count in (1, 20):
+        settings = {"level": 0.01 / count, "null": math.log(1.005), "min_effect": math.log(1.02)}
+        epochs = epochs_needed(count, RULE)
+        assert chance_to_convict(math.log(1.03), 0.015, epochs, **settings) >= 0.95
+        assert chance_to_convict(math.log(1.03), 0.015, epochs - 1, **settings) < 0.95
+        assert 2.0**-epochs <= 0.01 / count
+
+
+def test_a_plan_that_asks_too_much_says_so() -> None:
+    with pytest.raises(ValueError, match=r"128 epochs do not find 2\.1 % among 3 suspects"):
+        epochs_needed(3, Rule(plan_effect=0.021, plan_sigma=0.3))

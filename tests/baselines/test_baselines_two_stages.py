@@ -1,0 +1,130 @@
+"""The two-stage rule in simulation: how often whole runs cry wolf, find what is there, and end undecided."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from paceline.baselines.decision import decide
+from paceline.baselines.ranks import exceedances, signed_rank_tail, walsh_averages
+from paceline.baselines.rule import Rule, is_suspect, planned_epochs, stays_suspect
+from paceline.baselines.verdicts import Verdict
+
+RULE = Rule()
+Draw = Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
+
+
+def autoregressive(correlation: float) -> Draw:
+    def draw(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+        drawn = rng.normal(size=shape)
+        for epoch in range(1, shape[1]):
+            drawn[:, epoch] = correlation * drawn[:, epoch - 1] + math.sqrt(1 - correlation**2) * drawn[:, epoch]
+        return drawn
+
+    return draw
+
+
+NOISE: dict[str, Draw] = {
+    "normal": lambda rng, shape: rng.normal(size=shape),
+    "heavy tails": lambda rng, shape: rng.standard_t(3, shape),
+    "correlated 0.3": autoregressive(0.3),
+    "correlated 0.6": autoregressive(0.6),
+    "drifting": lambda rng, shape: rng.normal(size=shape) + np.linspace(-1, 1, shape[1]),
+}
+
+
+def whole_run(
+    rng: np.random.Generator, draw: Draw, sigma: np.ndarray, change: np.ndarray, is_screened: bool
+) -> tuple[int, dict[int, Sequence[float]]]:
+    """One A/B of all cases: how many were to be confirmed, and the fresh epochs of these."""
+    suspects = np.arange(len(sigma))
+    if is_screened:
+        suspects = np.flatnonzero(np.logical_and(*both_looks(rng, draw, sigma, change)))
+    epochs = planned_epochs(len(suspects), RULE)
+    fresh = change[suspects, None] + sigma[suspects, None] * draw(rng, (len(suspects), epochs))
+    return len(suspects), {int(case): list(row) for case, row in zip(suspects, fresh, strict=True)}
+
+
+def both_looks(
+    rng: np.random.Generator, draw: Draw, sigma: np.ndarray, change: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which cases the first look finds suspect, and which both looks' epochs together. (:func:`is_suspect` and
+    :func:`stays_suspect` on arrays.)"""
+    first = RULE.screen_epochs
+    screen = change[:, None] + sigma[:, None] * draw(rng, (len(sigma), first + RULE.second_look_epochs))
+    is_moved = np.abs(np.median(walsh_averages(screen[:, :first]), axis=1)) >= math.log1p(RULE.screen_threshold)
+    stays_moved = np.abs(np.median(walsh_averages(screen), axis=1)) >= math.log1p(RULE.second_look_threshold)
+    assert (is_moved[0], stays_moved[0]) == (is_suspect(screen[0, :first], RULE), stays_suspect(screen[0], RULE))
+    return is_moved, stays_moved
+
+
+def could_convict(effects: dict[int, Sequence[float]]) -> bool:
+    """Whether any p reaches the first level of Holm's: else no decision has to be worked out."""
+    if not effects:
+        return False
+    rows = np.array(list(effects.values()))
+    p = signed_rank_tail(rows.shape[1])[exceedances(rows, math.log1p(RULE.null), "greater")]
+    return bool(p.min() <= RULE.alpha / len(rows))
+
+
+@pytest.mark.parametrize("is_screened", [True, False], ids=["both stages", "all forced into confirmation"])
+@pytest.mark.parametrize("noise", NOISE)
+def test_of_200_unchanged_cases_a_run_convicts_none(noise: str, is_screened: bool) -> None:
+    """σ_e from 0.5 to 2.5 %. 300 runs: a true rate of 1 % would show 3; more than 6 would be seen in 3 % of tests."""
+    rng = np.random.default_rng(11)
+    alarms = 0
+    for _ in range(300):
+        sigma = rng.uniform(0.005, 0.025, 200)
+        _, effects = whole_run(rng, NOISE[noise], sigma, np.zeros(200), is_screened)
+        if could_convict(effects):
+            alarms += any(one.verdict is Verdict.REGRESSED for one in decide(effects, RULE).values())
+    assert alarms <= 3
+
+
+@pytest.mark.parametrize("cases", [1, 5])
+def test_few_suspects_are_not_convicted_more_often(cases: int) -> None:
+    """Every one forced into confirmation at σ_e = 2.5 %, some epochs resembling the next. 1000 runs."""
+    rng = np.random.default_rng(12)
+    for noise, most in (("normal", 10), ("heavy tails", 10), ("correlated 0.3", 15)):
+        alarms = 0
+        for _ in range(1000):
+            _, effects = whole_run(rng, NOISE[noise], np.full(cases, 0.025), np.zeros(cases), is_screened=False)
+            if could_convict(effects):
+                alarms += any(one.verdict is Verdict.REGRESSED for one in decide(effects, RULE).values())
+        assert alarms <= most, noise
+
+
+@pytest.mark.parametrize(("change", "least"), [(0.05, 0.95), (0.03, 0.80)])
+@pytest.mark.parametrize("changed", [1, 5])
+def test_a_change_comes_through_both_stages(change: float, least: float, changed: int) -> None:
+    """Of 20 cases with σ_e = 1.5 %, ``changed`` got slower."""
+    rng = np.random.default_rng(13)
+    changes = np.zeros(20)
+    changes[:changed] = math.log1p(change)
+    found = total = 0
+    for _ in range(200):
+        _, effects = whole_run(rng, NOISE["normal"], np.full(20, 0.015), changes, is_screened=True)
+        decisions = decide(effects, RULE)
+        found += sum(decisions[case].verdict is Verdict.REGRESSED for case in range(changed) if case in decisions)
+        total += changed
+    assert found / total >= least
+
+
+def test_the_second_look_clears_most_false_suspects() -> None:
+    """Epochs that scatter by 1.5 % let a quarter of unchanged cases pass the first look, and one in a hundred both."""
+    first, second = both_looks(np.random.default_rng(16), NOISE["normal"], np.full(20_000, 0.015), np.zeros(20_000))
+    assert 0.2 < first.mean() < 0.3
+    assert (first & second).mean() < 0.015
+
+
+def test_runs_without_a_change_end_decided() -> None:
+    """30 cases on an idle machine, σ_e from 0.5 to 2.5 %, through both stages."""
+    rng = np.random.default_rng(14)
+    undecided = 0
+    for _ in range(300):
+        _, effects = whole_run(rng, NOISE["normal"], rng.uniform(0.005, 0.025, 30), np.zeros(30), is_screened=True)
+        undecided += any(one.verdict is Verdict.INCONCLUSIVE for one in decide(effects, RULE).values())
+    assert undecided / 300 <= 0.1
