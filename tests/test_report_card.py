@@ -23,7 +23,7 @@ from paceline.baselines.confirm import Rule
 from paceline.baselines.verdicts import Verdict
 
 FOLDER = Path(__file__).parent / "report_card"
-PARTS = ("figures", "recording", "series", "judge", "pictures", "peers", "record", "whole", "card")
+PARTS = tuple(path.stem for path in FOLDER.glob("[!_]*.py"))
 RULE = Rule()
 HERE, ELSEWHERE = {"cpu_model": "made up"}, {"cpu_model": "another"}
 
@@ -136,7 +136,7 @@ def test_each_recording_knows_its_command(tmp_path: Path) -> None:
     made_up(tmp_path, 1, condition="loaded-2", extra=(0, 10))
     made_up(tmp_path, 1, condition="calibration", extra=(4,))
     found = part("series").recordings(made_up(tmp_path, 1, extra=(0, 4)))
-    commands = {name: part("card")._command(one) for name, (one,) in found.items()}
+    commands = {name: part("inventory").command_of(one) for name, (one,) in found.items()}
     only = "--only compiled_sin,copy,tiny_ops"
     assert commands == {
         "quiet": f"python tests/report_card record {only}",
@@ -389,7 +389,7 @@ def test_intervals_that_are_too_narrow_do_not_cover() -> None:
     ]
     found = part("judge").coverage(recording_of(*cases), RULE, 8, together=False)
     assert found.still.value < 0.5
-    assert part("card").COVERED.told(found.still) == "92 to 98 %: no"
+    assert part("chapters").COVERED.told(found.still) == "92 to 98 %: no"
 
 
 # -- other tools -------------------------------------------------------------------------------------------------------
@@ -483,7 +483,7 @@ def whole_runs(folder: Path, **changed: Any) -> None:
 
 def test_the_card_is_written_from_end_to_end(tmp_path: Path) -> None:
     card, store = part("card"), made_up(tmp_path / "store", 48)
-    made_up(tmp_path / "store", 2, machine=ELSEWHERE)
+    made_up(tmp_path / "store", 24, machine=ELSEWHERE)
     made_up(tmp_path / "store", 48, condition="loaded-2", extra=(0, 10), sigma=0.02, machine=ELSEWHERE)
     made_up(tmp_path / "store", 20, condition="calibration", extra=(3, 5))
     whole_runs(tmp_path / "store")
@@ -493,8 +493,8 @@ def test_the_card_is_written_from_end_to_end(tmp_path: Path) -> None:
     text = output.read_text("utf-8")
     titles = re.findall(r"^## (.+)$", text, re.MULTILINE)
     assert titles == [
-        *("The cases", "False alarms", "Power", "Honest intervals", "Beside 2 busy processes", "Whole runs", "Cost"),
-        "Other tools' rules on the same recordings",
+        *("The cases", "False alarms", "Power", "Honest intervals", "Beside 2 busy processes"),
+        *("Other quiet recordings", "Whole runs", "Cost", "Other tools' rules on the same recordings"),
     ]
     assert [line for line in text.splitlines() if len(line) > 120 and not line.startswith("|")] == []
     for picture in re.findall(r"\]\((images/.+?)\)", text):
@@ -502,7 +502,7 @@ def test_the_card_is_written_from_end_to_end(tmp_path: Path) -> None:
     said = " ".join(text.split())
     assert "- Machine 1: cpu_model made up. - Machine 2: cpu_model another." in said
     assert "| quiet | machine 1 | 48 epochs of 9 cases | judged |" in said
-    assert "| quiet | machine 2 | 2 epochs of 9 cases | left out |" in said
+    assert "| quiet | machine 2 | 24 epochs of 9 cases | judged apart |" in said
     assert "| loaded-2 | machine 2 | 48 epochs of 6 cases | judged |" in said
     assert "| whole runs | machine 1 | 60 runs | judged |" in said
     assert "| whole runs | machine 2 | 1 runs | left out |" in said
@@ -513,7 +513,11 @@ def test_the_card_is_written_from_end_to_end(tmp_path: Path) -> None:
     assert "60 runs (≥ 60: yes)" in said
     assert "| 2.10 | ≤ 2.5: yes |" in said
     assert re.search(r"asv continuous \| (factor 1.1|\| \| asv is not installed)", said)
-    assert "not recorded" not in said
+    others = said.partition("## Other quiet recordings ### Machine 2, 24 epochs of 9 cases ")[2].partition(" ## ")[0]
+    assert "In order, both stages, all 3 cases at once: 1 run" in others
+    # Who has no calibration needs epochs that the trial leaves over.
+    assert "| +5 % | 6 | not recorded |" in others
+    assert "not recorded" not in said.replace(others, "")
     assert "nan" not in said.replace("nanoseconds", "")
 
 
@@ -527,15 +531,16 @@ def test_a_card_of_little_says_so(tmp_path: Path) -> None:
 
 
 def test_a_false_alarm_of_a_whole_run_is_on_the_card(tmp_path: Path) -> None:
-    card, whole = part("card"), part("whole")
+    inventory, whole = part("inventory"), part("whole")
     store = made_up(tmp_path, 3)
     whole_runs(tmp_path)
     bad = replace(whole.read_whole_runs(tmp_path)[0], exit_code=10, verdicts={"regressed": 1, "unchanged": 2})
     whole.append(tmp_path / whole.WHOLE_RUNS, bad)
     found = part("series").recordings(store)
-    runs = card._by_machine(whole.read_whole_runs(tmp_path))
-    rows = card._rows(found, runs, [], None)
-    text = " ".join(card._whole(runs[0], None, card._Machines.of(rows), RULE, card.Effort(runs=2)))
+    runs = inventory.by_machine(whole.read_whole_runs(tmp_path))
+    rows = inventory.rows_of(found, runs, [], None)
+    effort = part("judge").Effort(runs=2)
+    text = " ".join(part("chapters").tell_whole_runs(runs[0], None, inventory.Machines.of(rows), RULE, effort))
     assert "nothing is predicted" in text
     assert "Runs with a *regressed*: 1 of 61" in text
     assert "(goal none: no)" in text

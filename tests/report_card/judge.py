@@ -28,6 +28,16 @@ REACH = 0.025
 """How far a case's true size may lie from the size asked for, to be shifted there."""
 
 
+@dataclass(frozen=True)
+class Effort:
+    """How much is computed: ``runs`` of a whole suite, ten times as many of a few suspects; ``times`` that a recording
+    is drawn anew; ``pairs`` of results that the other tools are shown of each case."""
+
+    runs: int = 300
+    times: int = 200
+    pairs: int = 25
+
+
 def looks_of(rule: Rule) -> int:
     """Epochs before a confirmation: the first look's and the second's."""
     return rule.screen_epochs + rule.second_look_epochs
