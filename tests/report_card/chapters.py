@@ -151,6 +151,11 @@ def _forced_in_order(recording: Recording, rule: Rule) -> Iterator[str]:
     )
 
 
+def _forced_redrawn(recording: Recording, rule: Rule, effort: Effort) -> Iterator[str]:
+    figure = alarms_redrawn(recording.still, rule, UNRESTS[0], among=SUITE, runs=effort.runs)
+    yield from item(f"Simulated, {SUITE} cases forced into the confirmation: {figure} ({ALARMS.told(figure)}).")
+
+
 def _told(courses: Sequence[Course]) -> str:
     if not courses:
         return "not recorded"
@@ -286,8 +291,7 @@ def tell_loaded(loaded: Recording, machines: Machines, rule: Rule, effort: Effor
         alarms = Share.over(Verdict.REGRESSED in one.verdicts for one in in_order)
         yield from item(f"In order, both stages: {_told(in_order)}. Runs with a false *regressed*: {alarms} "
                          f"({NONE.told(alarms)}).")  # fmt: skip
-        figure = alarms_redrawn(loaded.still, rule, UNRESTS[0], among=SUITE, runs=effort.runs)
-        yield from item(f"Simulated, {SUITE} cases forced into the confirmation: {figure} ({ALARMS.told(figure)}).")
+        yield from _forced_redrawn(loaded, rule, effort)
         yield ""
     if loaded.slowed:
         at_sizes = {size: power(loaded.cases, rule, size, effort.times) for size in LOADED_POWER}
@@ -307,6 +311,7 @@ def tell_elsewhere(others: Sequence[Recording], machines: Machines, rule: Rule, 
         yield ""
         if one.still:
             yield from _forced_in_order(one, rule)
+            yield from _forced_redrawn(one, rule, effort)
             yield from _both_stages(one, rule, effort)
         if one.slowed:
             yield ""
