@@ -23,7 +23,6 @@ from judge import (
     coverage,
     epochs_until_cleared,
     looks_of,
-    planned_epochs,
     power,
     suspect_epochs,
     suspect_seconds,
@@ -34,7 +33,7 @@ from series import BLOCK, Recording, Series, machine_of, mutual, serial, sigma_o
 from whole import Cost, WholeRun
 from words import COMMAND, item, paragraph
 
-from paceline.baselines.confirm import Rule
+from paceline.baselines.confirm import Rule, planned_epochs
 from paceline.baselines.verdicts import Verdict
 from paceline.fixtures.ab.against import BUILDS
 from paceline.fixtures.ab.turns import BUILD_S
@@ -270,11 +269,15 @@ def tell_intervals(quiet: Recording, rule: Rule) -> Iterator[str]:
         "of K independent epochs covers. *Alone*: the case is the only suspect; *together*: all cases are."
     )
     yield ""
+    yield from _covered(quiet, rule)
+
+
+def _covered(recording: Recording, rule: Rule) -> Iterator[str]:
     yield "| K | suspects | exact | same code | goal | extra work | goal |"
     yield "| ---: | --- | ---: | --- | --- | --- | --- |"
     for epochs in (6, 8, 16):
         for together in (False, True):
-            found = coverage(quiet, rule, epochs, together=together)
+            found = coverage(recording, rule, epochs, together=together)
             cells = f"{found.still} | {COVERED.told(found.still)} | {found.slowed} | {COVERED.told(found.slowed)}"
             yield f"| {epochs} | {'together' if together else 'alone'} | {percent(found.nominal)} | {cells} |"
 
@@ -301,7 +304,7 @@ def tell_loaded(loaded: Recording, machines: Machines, rule: Rule, effort: Effor
 
 
 def tell_elsewhere(others: Sequence[Recording], machines: Machines, rule: Rule, effort: Effort) -> Iterator[str]:
-    """What ``others``, the quiet recordings that the chapters before leave out, say of alarms and power."""
+    """What ``others``, the quiet recordings that the chapters before leave out, say of alarms, power and intervals."""
     if not others:
         return
     yield "## Other quiet recordings"
@@ -316,6 +319,10 @@ def tell_elsewhere(others: Sequence[Recording], machines: Machines, rule: Rule, 
         if one.slowed:
             yield ""
             yield from _at_sizes(one, {size: power(one.cases, rule, size, effort.times) for size in POWER}, POWER)
+            yield ""
+            yield from paragraph("Intervals that hold the truth, as above:")
+            yield ""
+            yield from _covered(one, rule)
 
 
 def tell_whole_runs(
