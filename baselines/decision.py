@@ -11,7 +11,6 @@ from typing import NamedTuple, TypeVar
 from paceline.baselines.comparison import percent
 from paceline.baselines.dependence import dependent_p, dependent_reach, inflation, serial_correlation
 from paceline.baselines.paired import (
-    Look,
     detectable,
     epochs_to_detect,
     hodges_lehmann,
@@ -19,8 +18,9 @@ from paceline.baselines.paired import (
     spread,
     walsh_interval,
 )
+from paceline.baselines.planning import planned_epochs
 from paceline.baselines.ranks import Side
-from paceline.baselines.rule import Rule, is_cleared, planned_epochs
+from paceline.baselines.rule import Rule, is_cleared
 from paceline.baselines.verdicts import Verdict
 
 K = TypeVar("K", bound=Hashable)
@@ -87,8 +87,8 @@ def decide(
     Each suspect's effects stand in the order they were measured: where one epoch resembles the next, all of them count
     less (:mod:`paceline.baselines.dependence`). They must not be those that raised the suspicion, and their number must
     not depend on what they say, but that what is :func:`cleared` may have no more: then Holm's correction is over these
-    suspects only, with ``alpha`` for each direction. ``rules`` are those of keys with a band of their own;
-    ``higher_is_better`` the keys whose metric is a rate. A suspect without epochs counts, too.
+    suspects only, with ``alpha`` for each direction. ``rules`` are those of keys with a band, or a number of epochs,
+    of their own; ``higher_is_better`` the keys whose metric is a rate. A suspect without epochs counts, too.
 
     Raises
     ------
@@ -113,10 +113,11 @@ def decide(
 
     up = holm([p_value(key, "greater") for key in worse], rule.alpha)
     down = holm([p_value(key, "less") for key in worse], rule.alpha)
-    planned = planned_epochs(len(worse), rule) if any(one.is_cleared for one in estimates.values()) else 0
+    # Had it not been cleared, it would have had all epochs.
+    planned = {key: planned_epochs(len(worse), own[key]) for key, one in estimates.items() if one.is_cleared}
     return {
         key: _decide_one(
-            _evidence(worse[key], estimates[key], own[key], correlation, *tests, planned=planned),
+            _evidence(worse[key], estimates[key], own[key], correlation, *tests, planned=planned.get(key, 0)),
             key in higher_is_better,
         )
         for key, *tests in zip(worse, up, down, strict=True)
@@ -199,8 +200,7 @@ def _evidence(
 ) -> _Evidence:
     factor, sigma, found = inflation(correlation), spread(effects), None
     if sigma is not None:
-        # Had it not been cleared, it would have had all epochs.
-        epochs = max(len(effects), planned) if estimate.is_cleared else len(effects)
+        epochs = max(len(effects), planned)
         found = detectable_for_the_worse(factor * sigma, epochs, up.level, rule)
         if found is not None and correlation:
             reach = dependent_reach(effects, up.level, rule.power, correlation)
@@ -213,8 +213,6 @@ def detectable_for_the_worse(
 ) -> float | None:
     """:func:`paceline.baselines.paired.detectable` by a rule's settings; ``screened`` where both looks of a screen come
     before."""
-    first = Look(rule.screen_epochs, math.log1p(rule.screen_threshold))
-    second = Look(rule.screen_epochs + rule.second_look_epochs, math.log1p(rule.second_look_threshold))
     return detectable(
         sigma,
         epochs,
@@ -222,7 +220,7 @@ def detectable_for_the_worse(
         null=math.log1p(rule.null),
         min_effect=math.log1p(rule.min_effect),
         power=rule.power,
-        looks=(first, second) if screened else (),
+        looks=rule.looks(sigma) if screened else (),
         clearing=rule.clearing,
     )
 

@@ -43,6 +43,7 @@ __all__ = [
     "approximate_epochs",
     "chance_to_convict",
     "detectable",
+    "deviation",
     "effect_of",
     "epoch_effect",
     "epochs_to_detect",
@@ -125,6 +126,12 @@ def effect_of(epoch: Epoch, builds: Sequence[Sides]) -> float:
         worst = both[~(np.isfinite(both) & (both > 0))][0]
         raise NoRatioError(f"{_place(epoch)}: an estimate is {worst:g} {epoch.metric.unit}, so that there is no ratio")
     return float(np.mean([np.median(np.log(sides.new) - np.log(sides.base)) for sides in builds]))
+
+
+def deviation(sigma: float, epochs: int) -> float:
+    """The standard deviation of the Hodges-Lehmann estimate of so many normal epochs that scatter by ``sigma``:
+    σ·√(π/3)/√K for many (Hodges & Lehmann 1963)."""
+    return sigma * math.sqrt(math.pi / 3 / epochs)
 
 
 class Look(NamedTuple):
@@ -271,8 +278,7 @@ def approximate_epochs(
 ) -> int:
     """Rather fewer epochs than find a true effect of ``target`` with ``power``: where a search for them may begin.
 
-    By the normal approximation, in which the estimate's deviation is σ·√(π/3)/√K (Hodges & Lehmann 1963). It knows
-    nothing of how coarse the test is with few epochs.
+    By the normal approximation (:func:`deviation`), which knows nothing of how coarse the test is with few epochs.
 
     Raises
     ------
@@ -281,7 +287,7 @@ def approximate_epochs(
     """
     if target <= max(null, min_effect):
         raise ValueError(f"no number of epochs finds an effect of {target:g}, where {max(null, min_effect):g} count")
-    unit = sigma * math.sqrt(math.pi / 3)
+    unit = deviation(sigma, 1)
     z, z_level = float(ndtri(power)), -float(ndtri(level))
     by_test = ((z_level + z) * unit / (target - null)) ** 2
     by_size = (z * unit / (target - min_effect)) ** 2

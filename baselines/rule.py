@@ -1,4 +1,4 @@
-"""The settings of an A/B, the screen's suspicion, and how many epochs a confirmation takes.
+"""The settings of an A/B, and what makes its screen suspicious and takes the suspicion back.
 
 Effects are natural logarithms of new over base (:func:`paceline.baselines.paired.epoch_effect`). A threshold of 2 % is
 log 1.02 in either direction: for a time that is 2 % longer, for a rate the 2 % that each unit of work takes longer. So
@@ -11,12 +11,10 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
-from paceline.baselines.paired import Clearing, approximate_epochs, chance_to_convict, hodges_lehmann, least_epochs
+from scipy.special import ndtri
 
-MOST_EPOCHS = 128
-"""That are planned for: beyond it the settings ask for something that no session would be given the time for."""
+from paceline.baselines.paired import Clearing, Look, deviation, hodges_lehmann, least_epochs
 
 
 @dataclass(frozen=True)
@@ -27,10 +25,11 @@ class Rule:
     estimate is at least this. ``alpha``: chance, in a run, of one false *regressed* (and as much of one false
     *improved*). ``confidence``: of the intervals. ``power``: with which the detectable change is found; where that is
     larger than ``promise`` nothing is decided. ``screen_threshold``: a suspect's estimate after the ``screen_epochs``;
-    ``second_look_threshold``: and after these and ``second_look_epochs`` more, which only suspects get.
-    ``confirm_epochs``: of a confirmation, at least; ``fixed_epochs``: exactly, whatever the number of suspects.
-    :func:`epochs_needed` plans for a true effect of ``plan_effect``, epochs that scatter by ``plan_sigma``, and
-    ``plan_power``. What a confirmation clears early, :func:`is_cleared` says.
+    ``second_look_threshold``: and after these and ``second_look_epochs`` more, which only suspects get. Both are lower
+    for a case that scatters (:meth:`looks`). ``confirm_epochs``: of a confirmation, at least; up to
+    ``restless_epochs`` where its case scatters; ``fixed_epochs``: exactly, whatever the suspects.
+    :mod:`paceline.baselines.planning` plans for a true effect of ``plan_effect``, epochs that scatter by ``plan_sigma``
+    or more, and ``plan_power``. What a confirmation clears early, :func:`is_cleared` says.
 
     Raises
     ------
@@ -49,6 +48,7 @@ class Rule:
     second_look_threshold: float = 0.015
     second_look_epochs: int = 4
     confirm_epochs: int = 16
+    restless_epochs: int = 36
     fixed_epochs: int | None = None
     plan_effect: float = 0.03
     plan_sigma: float = 0.015
@@ -71,6 +71,7 @@ class Rule:
             ("second_look_threshold", 0 <= self.second_look_threshold <= self.min_effect, at_most),
             ("second_look_epochs", self.second_look_epochs >= 1, "1 or more"),
             ("confirm_epochs", self.confirm_epochs >= least, f"{least} or more, for an interval at that confidence"),
+            ("restless_epochs", self.restless_epochs >= self.confirm_epochs, "confirm_epochs or more"),
             ("fixed_epochs", self.fixed_epochs is None or self.fixed_epochs >= least, f"{least} or more"),
         )
         for name, is_met, demand in demands:
@@ -86,6 +87,23 @@ class Rule:
     def clearing(self) -> Clearing:
         """When a confirmation clears a suspect early, on the scale of effects."""
         return Clearing(math.log1p(self.screen_threshold), math.log1p(self.promise), self.confidence)
+
+    def looks(self, sigma: float) -> tuple[Look, Look]:
+        """The screen's two looks at a case whose epochs scatter by ``sigma`` (σ_e).
+
+        A look may take a case for unchanged only where it would have let the planned effect (or what is promised, if
+        that is less) through with the planned power: then its threshold is below that of the settings, down to 0,
+        where it lets everything through.
+        """
+        effect = min(math.log1p(self.plan_effect), math.log1p(self.promise))
+        reach = float(ndtri(self.plan_power))
+
+        def look(epochs: int, threshold: float) -> Look:
+            found = effect - reach * deviation(sigma, epochs)
+            return Look(epochs, max(min(math.log1p(threshold), found), 0.0))
+
+        both = self.screen_epochs + self.second_look_epochs
+        return look(self.screen_epochs, self.screen_threshold), look(both, self.second_look_threshold)
 
     def with_band(self, band: float) -> Rule:
         """This rule for a case whose smallest change of interest is ``band`` instead of ``min_effect``.
@@ -129,35 +147,3 @@ def is_cleared(effect: float, interval: tuple[float, float] | None, rule: Rule) 
     """
     threshold, bound, _ = rule.clearing
     return interval is not None and abs(effect) < threshold and -bound < interval[0] and interval[1] < bound
-
-
-def planned_epochs(suspects: int, rule: Rule) -> int:
-    """How many epochs a confirmation of so many suspects has, for those that none of them clears. Raises as
-    :func:`epochs_needed`."""
-    return rule.fixed_epochs or max(rule.confirm_epochs, epochs_needed(suspects, rule))
-
-
-@cache
-def epochs_needed(suspects: int, rule: Rule) -> int:
-    """How many epochs a confirmation of so many suspects takes: the fewest that can reject at α/m, that give an
-    interval, and that find the planned effect with the planned power (simulated). 0 without suspects.
-
-    Raises
-    ------
-    ValueError
-        More than 128 would be needed: the rule's plan asks too much.
-    """
-    if suspects < 1:
-        return 0
-    target, sigma = math.log1p(rule.plan_effect), rule.plan_sigma
-    level, null, min_effect = rule.alpha / suspects, math.log1p(rule.null), math.log1p(rule.min_effect)
-    about = approximate_epochs(target, sigma, level=level, null=null, min_effect=min_effect, power=rule.plan_power)
-    first = max(least_epochs(level), rule.least_epochs, about // 2)
-    for epochs in range(first, MOST_EPOCHS + 1) if about <= MOST_EPOCHS else ():
-        settings = {"level": level, "null": null, "min_effect": min_effect}
-        if chance_to_convict(target, sigma, epochs, **settings, clearing=rule.clearing) >= rule.plan_power:
-            return epochs
-    raise ValueError(
-        f"{MOST_EPOCHS} epochs do not find {100 * rule.plan_effect:g} % among {suspects} suspects that scatter by "
-        f"{100 * rule.plan_sigma:g} %: raise plan_effect, or lower plan_power"
-    )

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paceline.baselines.confirm import Rule
+from paceline.baselines.rule import Rule
 from paceline.baselines.verdicts import Verdict
 
 FOLDER = Path(__file__).parent / "report_card"

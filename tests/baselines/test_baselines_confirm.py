@@ -13,20 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paceline.baselines.comparison import ORDER
-from paceline.baselines.confirm import (
-    Decision,
-    Rule,
-    cleared,
-    compare_epochs,
-    decide,
-    holm,
-    suspects,
-    unsettled,
-)
+from paceline.baselines.confirm import compare_epochs
+from paceline.baselines.decision import Decision, cleared, decide, holm
 from paceline.baselines.metrics import LATENCY, PEAK_DEVICE_MEMORY, PEAK_RSS, PREPARATION, SIZE, THROUGHPUT
 from paceline.baselines.paired import sign_flip_p
 from paceline.baselines.ranks import exceedances, signed_rank_tail
 from paceline.baselines.records import Build, Case, Epoch, Level, Metric, Note, Turn
+from paceline.baselines.rule import Rule
+from paceline.baselines.screening import suspects, unsettled
 from paceline.baselines.verdicts import Comparison, Policy, Verdict
 
 RULE, POLICY = Rule(), Policy()

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paceline.baselines.paired import chance_to_convict
-from paceline.baselines.rule import Rule, epochs_needed, is_suspect, stays_suspect
+from paceline.baselines.planning import epochs_needed
+from paceline.baselines.rule import Rule, is_suspect, stays_suspect
 
 RULE = Rule()
 
@@ -31,6 +32,7 @@ RULE = Rule()
         ("second_look_threshold", 0.021),
         ("second_look_epochs", 0),
         ("confirm_epochs", 5),
+        ("restless_epochs", 15),
         ("fixed_epochs", 5),
         ("fixed_epochs", 0),
         ("plan_effect", 0.02),

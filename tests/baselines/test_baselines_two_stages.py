@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from paceline.baselines.decision import decide
+from paceline.baselines.planning import planned_epochs
 from paceline.baselines.ranks import exceedances, signed_rank_tail, walsh_averages
-from paceline.baselines.rule import Rule, is_suspect, planned_epochs, stays_suspect
+from paceline.baselines.rule import Rule, is_suspect, stays_suspect
 from paceline.baselines.verdicts import Verdict
 
 RULE = Rule()

@@ -14,10 +14,15 @@ import numpy as np
 from figures import Redrawn, Share, Simulated
 from series import SEED, Array, Positions, Recording, Series, drawn_run, redrawn
 
-from paceline.baselines.confirm import Rule, cleared, compare_epochs, decide, planned_epochs, suspects
+from paceline.baselines.comparison import Key
+from paceline.baselines.confirm import compare_epochs
+from paceline.baselines.decision import cleared, decide
 from paceline.baselines.metrics import LATENCY
+from paceline.baselines.planning import planned_epochs
 from paceline.baselines.ranks import critical_count, signed_rank_tail
 from paceline.baselines.records import Build, Case, Epoch, Turn
+from paceline.baselines.rule import Rule
+from paceline.baselines.screening import Screen, suspects
 from paceline.baselines.verdicts import Policy, Verdict
 from paceline.fixtures.ab.against import BUILDS
 
@@ -43,6 +48,11 @@ def looks_of(rule: Rule) -> int:
     return rule.screen_epochs + rule.second_look_epochs
 
 
+def longest(suspects: int, rule: Rule) -> int:
+    """The most epochs that the confirmation of so many suspects may have."""
+    return rule.fixed_epochs or max(planned_epochs(suspects, rule), rule.restless_epochs)
+
+
 # -- false alarms ------------------------------------------------------------------------------------------------------
 
 
@@ -59,8 +69,9 @@ class Unrest:
     wave: float = 0.0
     wander: float = 0.0
 
-    def put_into(self, drawn: Array, centre: Array, sigma: Array, rng: np.random.Generator) -> Array:
-        """``drawn`` is of shape (cases, epochs); each case's mean and standard deviation of (cases, 1)."""
+    def put_into(self, drawn: Array, centre: Array, sigma: Array, lengths: Array, rng: np.random.Generator) -> Array:
+        """``drawn`` is of shape (cases, epochs); each case's mean and standard deviation, and how many of its epochs
+        the run has, of (cases, 1)."""
         moved = drawn - centre
         if self.tails:
             moved *= np.abs(rng.standard_t(3, size=moved.shape))
@@ -68,7 +79,7 @@ class Unrest:
             moved = _autoregression(moved, self.correlation)
         if self.wave:
             phase = rng.uniform(0, 2 * math.pi)
-            moved = moved + self.wave * sigma * np.cos(np.linspace(0, math.pi, moved.shape[1]) + phase)
+            moved = moved + self.wave * sigma * np.cos(math.pi * np.arange(moved.shape[1]) / (lengths - 1) + phase)
         if self.wander:
             moved = moved + self.wander * sigma * _autoregression(rng.normal(size=moved.shape), 0.9)
         found: Array = centre + moved
@@ -97,7 +108,8 @@ def until_cleared(effects: Sequence[Array], rule: Rule) -> list[tuple[float, ...
     """The effects of one confirmation's suspects, each as far as the tool would have measured it."""
     taken = {place: tuple(one[: rule.least_epochs - 1]) for place, one in enumerate(effects)}
     still = set(taken)
-    for number in range(rule.least_epochs, len(effects[0]) + 1 if effects else 0):
+    for number in range(rule.least_epochs, max(map(len, effects), default=0) + 1):
+        still = {place for place in still if len(effects[place]) >= number}
         taken |= {place: (*taken[place], effects[place][number - 1]) for place in still}
         still -= cleared(taken, rule, among=still)
     return list(taken.values())
@@ -122,13 +134,26 @@ class InOrder:
     verdicts: Mapping[Verdict, int]
 
 
-def alarms_in_order(still: Sequence[Series], rule: Rule, *, among: int = SUITE) -> InOrder:
-    """Disjoint runs, one after the other: every case without extra work is confirmed as one among so many."""
-    epochs = planned_epochs(among, rule)
-    runs = [
-        forced([one.effects[start : start + epochs] for one in still], among, rule)
-        for start in range(0, len(still[0].effects) - epochs + 1, epochs)
+def planned(screens: Array, among: int, rule: Rule) -> list[int]:
+    """How many epochs each case has of its confirmation, as one of so many suspects, by the screens of all: an array of
+    shape (cases, epochs of both looks)."""
+    epochs = [
+        _epoch(place, number, effect) for place, row in enumerate(screens) for number, effect in enumerate(row, 1)
     ]
+    screen = Screen.of(epochs, rule, POLICY)
+    return [screen.planned_epochs(_key(place), among) for place in range(len(screens))]
+
+
+def alarms_in_order(still: Sequence[Series], rule: Rule, *, among: int = SUITE) -> InOrder:
+    """Disjoint runs, one after the other: every case without extra work is screened, and confirmed as one among so
+    many."""
+    looks, start, runs = looks_of(rule), 0, []
+    while start + looks + planned_epochs(among, rule) <= len(still[0].effects):
+        lengths = planned(np.stack([one.screen_effects[start : start + looks] for one in still]), among, rule)
+        start += looks
+        fresh = [one.effects[start : start + length] for one, length in zip(still, lengths, strict=True)]
+        runs.append(forced(fresh, among, rule))
+        start += max(lengths)
     counts: dict[Verdict, int] = {}
     for verdict in (verdict for run in runs for verdict in run):
         counts[verdict] = counts.get(verdict, 0) + 1
@@ -141,17 +166,20 @@ def alarms_in_order(still: Sequence[Series], rule: Rule, *, among: int = SUITE) 
 
 def alarms_redrawn(still: Sequence[Series], rule: Rule, unrest: Unrest, *, among: int, runs: int) -> Simulated:
     """Runs with at least one false *regressed*, of runs made of recorded epochs (:func:`series.drawn_run`) whose every
-    case is forced into the confirmation. One coin a run swaps the sides of all its cases."""
+    case is screened and then forced into the confirmation; the unrest is put into that. One coin a run swaps the sides
+    of all its cases."""
     rng = np.random.default_rng([SEED, among])
-    epochs = planned_epochs(among, rule)
+    looks = looks_of(rule)
     alarmed = 0
     for _ in range(runs):
-        drawn = drawn_run(still, among, epochs, rng)
-        effects = np.stack([one.effects[positions] for one, positions in drawn])
+        drawn = drawn_run(still, among, looks + longest(among, rule), rng)
+        lengths = planned(np.stack([one.screen_effects[positions[:looks]] for one, positions in drawn]), among, rule)
+        effects = np.stack([one.effects[positions[looks:]] for one, positions in drawn])
         centre = np.array([[one.effects.mean()] for one, _ in drawn])
         sigma = np.array([[one.effects.std(ddof=1)] for one, _ in drawn])
         swapped = rng.choice([-1.0, 1.0])
-        verdicts = forced(list(swapped * unrest.put_into(effects, centre, sigma, rng)), among, rule)
+        fresh = swapped * unrest.put_into(effects, centre, sigma, np.array(lengths)[:, None], rng)
+        verdicts = forced([row[:length] for row, length in zip(fresh, lengths, strict=True)], among, rule)
         alarmed += Verdict.REGRESSED in verdicts
     return Simulated(alarmed, runs, len(still[0].effects))
 
@@ -161,11 +189,13 @@ def alarms_redrawn(still: Sequence[Series], rule: Rule, unrest: Unrest, *, among
 
 @dataclass(frozen=True)
 class Course:
-    """What a run did with its cases: how many got a second look, how many a confirmation, and the verdict of each."""
+    """What a run did with its cases: how many got a second look, how many a confirmation, and the verdict of each; and
+    how many ``epochs`` that took."""
 
     second_looks: int
     confirmed: int
     verdicts: tuple[Verdict, ...]
+    epochs: int
 
     @property
     def is_undecided(self) -> bool:
@@ -201,77 +231,74 @@ def screened(run: Sequence[tuple[Series, Positions]], rule: Rule) -> Screened:
 
 def course(run: Sequence[tuple[Series, Positions]], rule: Rule) -> Course:
     """A run through both stages by the tool's own functions: what stays suspect is confirmed by the epochs behind those
-    of the screen."""
+    of the screen. Where fewer are left than planned, it has those."""
     screen, looks = screened(run, rule), looks_of(rule)
-    end = looks + planned_epochs(len(screen.suspected), rule)
-    fresh = [one.effects[positions[looks:end]] for one, positions in (run[place] for place in screen.suspected)]
+    seen, among = Screen.of(screen.epochs, rule, POLICY), len(screen.suspected)
+    lengths = [seen.planned_epochs(_key(place), among) for place in screen.suspected]
+    fresh = [
+        one.effects[positions[looks : looks + length]]
+        for length, (one, positions) in zip(lengths, (run[place] for place in screen.suspected), strict=True)
+    ]
     confirmation = [
         _epoch(place, number, effect)
         for place, effects in zip(screen.suspected, until_cleared(fresh, rule), strict=True)
         for number, effect in enumerate(effects)
     ]
     verdicts = {int(one.case.model): one.verdict for one in compare_epochs(screen.epochs, confirmation, rule, POLICY)}
-    return Course(len(screen.again), len(screen.suspected), tuple(verdicts[place] for place in range(len(run))))
+    return Course(
+        *(len(screen.again), among),
+        tuple(verdicts[place] for place in range(len(run))),
+        looks + max(lengths, default=0),
+    )
 
 
-def is_found(one: Series, positions: Positions, rule: Rule) -> bool:
-    """Whether a case is called *regressed* through both stages, as the only one of its run."""
-    if not screened([(one, positions)], rule).suspected:
-        return False
-    looks = looks_of(rule)
-    return forced([one.effects[positions[looks : looks + planned_epochs(1, rule)]]], 1, rule) == [Verdict.REGRESSED]
+def _key(place: int) -> Key:
+    return (Case(str(place), "", "", 1), LATENCY.name)
 
 
 def _epoch(place: int, number: int, effect: float) -> Epoch:
     """An epoch of that effect; what time it was does not matter."""
-    return Epoch(Case(str(place), "", "", 1), LATENCY, number, (Build((Turn((1e6,), (1e6 * math.exp(effect),)),)),))
+    return Epoch(_key(place)[0], LATENCY, number, (Build((Turn((1e6,), (1e6 * math.exp(effect),)),)),))
 
 
 def courses_in_order(still: Sequence[Series], rule: Rule) -> list[Course]:
-    """Disjoint runs of all cases, one after the other, with epochs for as many suspects as there are cases."""
-    length = looks_of(rule) + planned_epochs(len(still), rule)
-    return [
-        course([(one, np.arange(start, start + length)) for one in still], rule)
-        for start in range(0, len(still[0].effects) - length + 1, length)
-    ]
+    """Disjoint runs of all cases, one after the other, as long as there are epochs for as many suspects as there are
+    cases."""
+    recorded, start, found = len(still[0].effects), 0, list[Course]()
+    while start + looks_of(rule) + planned_epochs(len(still), rule) <= recorded:
+        found.append(course([(one, np.arange(start, recorded)) for one in still], rule))
+        start += found[-1].epochs
+    return found
 
 
 def courses_redrawn(still: Sequence[Series], rule: Rule, *, cases: int, runs: int) -> list[Course]:
     """Runs of ``cases`` cases made of recorded epochs (:func:`series.drawn_run`)."""
     rng = np.random.default_rng([SEED, 2, cases])
-    length = looks_of(rule) + planned_epochs(cases, rule)
+    length = looks_of(rule) + longest(cases, rule)
     return [course(drawn_run(still, cases, length, rng), rule) for _ in range(runs)]
 
 
 # -- power -------------------------------------------------------------------------------------------------------------
 
 
-def suspect_seconds(one: Series, rule: Rule) -> float:
-    """What the turns of a case take that goes through screen, second look and confirmation."""
-    return one.seconds * whole_epochs(rule)
-
-
-def whole_epochs(rule: Rule) -> float:
-    """As many epochs of a confirmation take as long as everything that such a case goes through: a screen builds it
-    once an epoch."""
-    return looks_of(rule) / BUILDS + planned_epochs(1, rule)
+def whole_epochs(one: Series, rule: Rule) -> float:
+    """As many epochs of a confirmation take as long as everything that a case goes through which changed, and scatters
+    as it does: a screen builds it once an epoch."""
+    return looks_of(rule) / BUILDS + planned_epochs(1, rule, float(one.screen_effects.std(ddof=1)))
 
 
 def epochs_until_cleared(still: Sequence[Series], rule: Rule) -> float:
     """How many epochs a confirmation of one suspect without extra work has, the mean over disjoint ones in order; no
     number where too little is recorded."""
-    epochs = planned_epochs(1, rule)
-    taken = [
-        len(until_cleared([one.effects[start : start + epochs]], rule)[0])
-        for one in still
-        for start in range(0, len(one.effects) - epochs + 1, epochs)
-    ]
+    looks, taken = looks_of(rule), list[int]()
+    for one in still:
+        start = 0
+        while start + looks + planned_epochs(1, rule) <= len(one.effects):
+            (length,) = planned(one.screen_effects[None, start : start + looks], 1, rule)
+            start += looks
+            taken.append(len(until_cleared([one.effects[start : start + length]], rule)[0]))
+            start += length
     return float(np.mean(taken)) if taken else math.nan
-
-
-def suspect_epochs(rule: Rule) -> int:
-    """How many epochs such a case is part of."""
-    return looks_of(rule) + planned_epochs(1, rule)
 
 
 def trials(cases: Sequence[Series], positions: Positions, rule: Rule, size: float | None = None) -> Share:
@@ -280,14 +307,18 @@ def trials(cases: Sequence[Series], positions: Positions, rule: Rule, size: floa
     With a ``size`` (a fraction) each trial's epochs are shifted by as much as that size lies from the case's true one,
     known from epochs that the trial does not use (:meth:`series.Series.truth`); where too few are left, it is left out.
     """
-    length = suspect_epochs(rule)
+    most, least = (looks_of(rule) + epochs for epochs in (longest(1, rule), planned_epochs(1, rule)))
     found = []
-    for start in range(0, len(positions) - length + 1, length):
-        mine = positions[start : start + length]
-        for one in cases:
+    for one in cases:
+        start = 0
+        while start + least <= len(positions):
+            mine = positions[start : start + most]
             moved = one if size is None else at_size(one, size, mine)
-            if moved is not None:
-                found.append(is_found(moved, mine, rule))
+            if moved is None:
+                break
+            trial = course([(moved, mine)], rule)
+            found.append(trial.verdicts == (Verdict.REGRESSED,))
+            start += trial.epochs
     return Share.over(found)
 
 

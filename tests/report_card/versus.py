@@ -15,7 +15,7 @@ from recording import MOST_SAMPLES
 from series import Recording, redrawn
 from words import paragraph
 
-from paceline.baselines.confirm import Rule
+from paceline.baselines.rule import Rule
 from paceline.baselines.verdicts import Verdict
 
 
