@@ -228,7 +228,7 @@ def test_a_calm_recording_has_no_false_alarm() -> None:
     calm = scattering(0.01)
     in_order = judge.alarms_in_order(calm, RULE)
     assert (in_order.regressed.count, in_order.improved.count) == (0, 0)
-    assert in_order.regressed.of == 60 // judge.planned_epochs(judge.SUITE, RULE) > 1
+    assert in_order.regressed.of == 60 // (7 + judge.planned_epochs(judge.SUITE, RULE)) > 1
     for unrest in judge.UNRESTS[:3]:
         assert judge.alarms_redrawn(calm, RULE, unrest, among=20, runs=10).count == 0
 
@@ -256,10 +256,15 @@ def test_resemblance_from_epoch_to_epoch_is_not_drawn_away() -> None:
 
 def test_unrest_is_what_its_name_says() -> None:
     judge = part("judge")
-    calm, tails, alike, drift, _, wander = judge.UNRESTS
+    calm, tails, alike, drift, lasting, _, wander = judge.UNRESTS
     rng = np.random.default_rng(3)
     drawn, centre, sigma = rng.normal(0.5, 0.01, (2000, 20)), np.full((2000, 1), 0.5), np.full((2000, 1), 0.01)
-    put = {one.name: one.put_into(drawn, centre, sigma, np.random.default_rng(4)) - 0.5 for one in judge.UNRESTS}
+    epochs = np.repeat([[20], [16]], 1000, axis=0)
+
+    def put_in(unrest: Any, seed: int = 4) -> np.ndarray:
+        return np.asarray(unrest.put_into(drawn, centre, sigma, epochs, np.random.default_rng(seed)) - 0.5)
+
+    put = {one.name: put_in(one) for one in judge.UNRESTS}
     assert put[calm.name] == pytest.approx(drawn - 0.5)
     assert put[tails.name].std() == pytest.approx(0.01 * math.sqrt(3), rel=0.3)
     following = put[alike.name]
@@ -267,8 +272,13 @@ def test_unrest_is_what_its_name_says() -> None:
     assert (following[:, 1:] * following[:, :-1]).mean() == pytest.approx(0.5 * 0.01**2, rel=0.1)
     # A run as a whole is off: by more than its epochs' scatter would make it, the whole suite or each case.
     alone = 0.01 / math.sqrt(20)
-    phases = [drift.put_into(drawn, centre, sigma, np.random.default_rng(seed)).mean() - 0.5 for seed in range(20)]
-    assert np.std(phases) > 0.3 * 0.01
+    assert np.std([put_in(lasting, seed).mean() for seed in range(20)]) > 0.3 * 0.01
+    # Or it comes and goes, over as many epochs as the run has of the case.
+    wave = put[drift.name] - put[calm.name]
+    assert np.std([put_in(drift, seed)[:, 0].mean() for seed in range(20)]) > 0.3 * 0.01
+    for rows, length in ((wave[:1000], 20), (wave[1000:], 16)):
+        assert rows[:, :length].mean(axis=1) == pytest.approx(0, abs=1e-12)
+        assert np.ptp(rows[0, :length]) > 0.005
     assert put[wander.name].mean(axis=1).std() > 2 * alone
 
 
@@ -293,8 +303,12 @@ def test_a_run_goes_through_both_stages() -> None:
 def test_a_single_trial_is_a_run_of_one_case() -> None:
     judge = part("judge")
     cases = [one for effect in (0.0, 0.02, 0.03) for one in scattering(0.015, effect=effect)]
-    found = [judge.is_found(one, np.arange(60), RULE) for one in cases]
-    assert found == [judge.course([(one, np.arange(60))], RULE).verdicts == (Verdict.REGRESSED,) for one in cases]
+    first = [judge.course([(one, np.arange(60))], RULE) for one in cases]
+    found = [one.verdicts == (Verdict.REGRESSED,) for one in first]
+    shares = [judge.trials([one], np.arange(60), RULE) for one in cases]
+    assert all(share.count >= is_found for share, is_found in zip(shares, found, strict=True))
+    # The next trial begins behind what the one before took.
+    assert all((share.of > 1) == (60 - one.epochs >= 23) for share, one in zip(shares, first, strict=True))
     assert any(found)
     assert not all(found)
 
@@ -326,7 +340,8 @@ def test_power_is_that_of_exactly_the_size_asked_for() -> None:
     cases = scattering(0.004, effect=math.log(1.03), extra_percent=3)
     for size, share in ((0.01, 0), (0.03, 1), (0.05, 1)):
         found = judge.power(cases, RULE, size, 5)
-        assert (found.cases, found.in_order.of) == (4, 4 * (60 // judge.suspect_epochs(RULE)))
+        assert found.cases == 4
+        assert found.in_order.of >= 4 * (60 // (7 + RULE.confirm_epochs))
         assert found.in_order.value == share
         assert found.redrawn.value == pytest.approx(share, abs=0.1)
     # Neither what is too far from a size to be shifted there, nor the same code, is a case of it.
@@ -339,6 +354,7 @@ def test_what_a_confirmation_clears_has_no_more_epochs() -> None:
     calm, slow = np.zeros(16), np.full(16, 0.05)
     assert [len(one) for one in judge.until_cleared([calm, slow], RULE)] == [6, 16]
     assert judge.until_cleared([], RULE) == []
+    assert [len(one) for one in judge.until_cleared([calm[:9], slow, slow[:4]], RULE)] == [6, 16, 4]
     still = scattering(0.001, cases=2)
     assert judge.epochs_until_cleared(still, RULE) == 6
     assert math.isnan(judge.epochs_until_cleared(scattering(0.001, cases=2, epochs=9), RULE))
@@ -352,12 +368,20 @@ def test_the_size_that_is_found_grows_with_the_scatter() -> None:
     assert math.isnan(judge.size_found(scattering(0.01, epochs=9), RULE, 2))
 
 
-def test_seconds_of_a_suspect_are_those_of_both_looks_and_the_confirmation() -> None:
+def test_what_scatters_is_planned_for_by_its_screen() -> None:
     judge = part("judge")
-    (one,) = scattering(0.01, cases=1)
-    looks, confirmed = RULE.screen_epochs + RULE.second_look_epochs, RULE.confirm_epochs
-    assert judge.suspect_epochs(RULE) == looks + confirmed
-    assert judge.suspect_seconds(one, RULE) == pytest.approx(2.0 * (looks / 3 + confirmed))
+    calm, restless = (scattering(sigma, cases=20, epochs=7) for sigma in (0.005, 0.03))
+    lengths = judge.planned(np.stack([one.screen_effects for one in (*calm, *restless)]), 1, RULE)
+    assert set(lengths[:20]) == {RULE.confirm_epochs}
+    assert np.mean(lengths[20:]) > 22
+    assert max(lengths) <= judge.longest(1, RULE) == RULE.restless_epochs
+
+
+def test_the_time_of_a_suspect_is_that_of_both_looks_and_the_confirmation() -> None:
+    judge = part("judge")
+    calm, restless = (scattering(sigma, cases=1)[0] for sigma in (0.01, 0.1))
+    assert judge.whole_epochs(calm, RULE) == pytest.approx(7 / 3 + RULE.confirm_epochs)
+    assert judge.whole_epochs(restless, RULE) == pytest.approx(7 / 3 + RULE.restless_epochs)
 
 
 # -- intervals ---------------------------------------------------------------------------------------------------------

@@ -22,18 +22,19 @@ from judge import (
     courses_redrawn,
     coverage,
     epochs_until_cleared,
+    longest,
     looks_of,
     power,
-    suspect_epochs,
-    suspect_seconds,
     trials_at,
+    whole_epochs,
 )
 from pictures import Axis, Line, chart
 from series import BLOCK, Recording, Series, machine_of, mutual, serial, sigma_of, size_of
 from whole import Cost, WholeRun
 from words import COMMAND, item, paragraph
 
-from paceline.baselines.confirm import Rule, planned_epochs
+from paceline.baselines.planning import planned_epochs
+from paceline.baselines.rule import Rule
 from paceline.baselines.verdicts import Verdict
 from paceline.fixtures.ab.against import BUILDS
 from paceline.fixtures.ab.turns import BUILD_S
@@ -91,9 +92,10 @@ def tell_alarms(quiet: Recording, rule: Rule, effort: Effort) -> Iterator[str]:
     yield "## False alarms"
     yield ""
     yield from paragraph(
-        f"The same code on both sides, and every case forced into the confirmation, of {planned_epochs(SUITE, rule)} "
-        f"epochs where it is one of {SUITE} and none of them clears it. A run counts where any case is called "
-        "*regressed*."
+        "The same code on both sides, and every case forced into the confirmation, which has "
+        f"{planned_epochs(SUITE, rule)} to {longest(SUITE, rule)} epochs where it is one of {SUITE} and none of them "
+        f"clears it: the more, the more it scattered in its screen, the {looks_of(rule)} epochs before. A run counts "
+        "where any case is called *regressed*."
     )
     yield ""
     yield from _forced_in_order(quiet, rule)
@@ -121,7 +123,10 @@ def tell_alarms(quiet: Recording, rule: Rule, effort: Effort) -> Iterator[str]:
         f"all cases do show, and the rule can fail. What these {epochs} epochs do not hold (a rarer shock, another "
         "day) cannot show, whatever the number of runs. In the rows with unrest put in, y is an epoch's distance from "
         "its case's mean, σ the standard deviation of the case's epochs, K their number, and e standard normal. With "
-        "one suspect or five the rule can hardly tell how much epochs resemble each other; with many it can."
+        "one suspect or five the rule can hardly tell how much epochs resemble each other; with many it can. The last "
+        "three rows leave a run a difference of the sides that lasts as long as the run does. That is what a change is "
+        "too, and only another run could tell them apart: they show what would have to be feared of a machine that "
+        "did so."
     )
     yield ""
     yield "Both stages, as a run of the tool goes:"
@@ -176,7 +181,7 @@ def tell_power(
     yield ""
     yield from paragraph(
         "Real extra work, found through both stages as the only suspect: a screen, a second look where this suspects "
-        "it, and the confirmation, each of epochs of its own."
+        "it, and the confirmation, each of epochs of its own. Where fewer are left than that plans, a trial has those."
     )
     yield ""
     yield from _at_sizes(quiet, at_sizes, POWER)
@@ -226,14 +231,17 @@ def _known_from(recording: Recording) -> str:
 
 
 def _costs_of_a_suspect(recording: Recording, rule: Rule) -> Iterator[str]:
-    seconds = [suspect_seconds(one, rule) for one in recording.cases]
-    worst, epochs, cases = max(seconds), suspect_epochs(rule), len(recording.cases)
+    epochs = [whole_epochs(one, rule) for one in recording.cases]
+    seconds = [one.seconds * taken for one, taken in zip(recording.cases, epochs, strict=True)]
+    looks, most = looks_of(rule), longest(1, rule)
+    worst = max(one.seconds * (looks / BUILDS + most) for one in recording.cases)
+    cases = len(recording.cases)
     yield from paragraph(
         f"A suspicious case takes {np.mean(seconds):.0f} s of turns, at most {worst:.0f} s (goal ≤ {SUSPECT_S} s: "
-        f"{'yes' if worst <= SUSPECT_S else 'no'}): {looks_of(rule)} epochs of one build of {BUILD_S:g} s and "
-        f"{planned_epochs(1, rule)} of {BUILDS} builds. Apart from that, spawning and preparation took "
-        f"{recording.preparing_s:.1f} s an epoch and case, where {cases} cases shared an epoch's two processes; for "
-        f"{epochs} epochs that is {epochs * recording.preparing_s:.0f} s."
+        f"{'yes' if worst <= SUSPECT_S else 'no'}): {looks} epochs of one build of {BUILD_S:g} s, and of {BUILDS} "
+        f"builds {planned_epochs(1, rule)} where it is calm, up to {most} where it is not. Besides that, spawning and "
+        f"preparation took {recording.preparing_s:.1f} s an epoch and case, where {cases} cases shared an epoch's "
+        f"two processes; for {looks + most} epochs that is {(looks + most) * recording.preparing_s:.0f} s."
     )
     yield ""
     yield from paragraph(

@@ -61,12 +61,14 @@ class Unrest:
     """What is put into redrawn epochs; ``name`` says how. ``tails`` multiplies each epoch's distance from its case's
     mean by |t| of three degrees of freedom. ``correlation`` lets one resemble the next and keeps their scatter.
     ``wave`` adds half a wave over the run to all cases, ``wander`` a slow autoregression to each, both in standard
-    deviations of the case's epochs; neither is centred, so that a run as a whole is off."""
+    deviations of the case's epochs; ``lasts`` leaves a run's part of the wave its mean, as a wander always has it: then
+    the run as a whole is off."""
 
     name: str
     tails: bool = False
     correlation: float = 0.0
     wave: float = 0.0
+    lasts: bool = False
     wander: float = 0.0
 
     def put_into(self, drawn: Array, centre: Array, sigma: Array, lengths: Array, rng: np.random.Generator) -> Array:
@@ -79,7 +81,11 @@ class Unrest:
             moved = _autoregression(moved, self.correlation)
         if self.wave:
             phase = rng.uniform(0, 2 * math.pi)
-            moved = moved + self.wave * sigma * np.cos(math.pi * np.arange(moved.shape[1]) / (lengths - 1) + phase)
+            places = np.arange(moved.shape[1])
+            wave = np.cos(math.pi * places / (lengths - 1) + phase)
+            if not self.lasts:
+                wave -= np.mean(wave, axis=1, where=places < lengths, keepdims=True)
+            moved = moved + self.wave * sigma * wave
         if self.wander:
             moved = moved + self.wander * sigma * _autoregression(rng.normal(size=moved.shape), 0.9)
         found: Array = centre + moved
@@ -98,20 +104,28 @@ UNRESTS = (
     Unrest("as recorded"),
     Unrest("heavier tails: each epoch's distance from its case's mean × abs(t), 3 degrees of freedom", tails=True),
     Unrest("one epoch like the next: yₜ′ = 0.5 yₜ₋₁′ + √0.75 yₜ", correlation=0.5),
-    Unrest("drift: + σ cos(φ + π t/K) for all cases of a run, φ drawn once a run", wave=1.0),
+    Unrest(
+        "drift: + σ cos(φ + π t/K) for all cases of a run, φ drawn once a run, less its mean over the run", wave=1.0
+    ),
+    Unrest("drift that lasts: the same with its mean, so that the sides differ by up to 0.64 σ", wave=1.0, lasts=True),
     Unrest("slow wander: + σ/2 zₜ for each case, zₜ = 0.9 zₜ₋₁ + √0.19 eₜ", wander=0.5),
     Unrest("twice as much of it: + σ zₜ", wander=1.0),
 )
 
 
 def until_cleared(effects: Sequence[Array], rule: Rule) -> list[tuple[float, ...]]:
-    """The effects of one confirmation's suspects, each as far as the tool would have measured it."""
+    """The effects of one confirmation's suspects, each as far as the tool would have measured it
+    (:meth:`paceline.fixtures.ab.against.Against.confirm`)."""
     taken = {place: tuple(one[: rule.least_epochs - 1]) for place, one in enumerate(effects)}
-    still = set(taken)
-    for number in range(rule.least_epochs, max(map(len, effects), default=0) + 1):
-        still = {place for place in still if len(effects[place]) >= number}
-        taken |= {place: (*taken[place], effects[place][number - 1]) for place in still}
-        still -= cleared(taken, rule, among=still)
+
+    def still(places: Iterable[int]) -> set[int]:
+        more = {place for place in places if len(taken[place]) < len(effects[place])}
+        return more - cleared(taken, rule, among=more)
+
+    going_on = still(taken)
+    while going_on:
+        taken |= {place: tuple(effects[place][: len(taken[place]) + 1]) for place in going_on}
+        going_on = still(going_on) or still(taken)
     return list(taken.values())
 
 
@@ -307,12 +321,12 @@ def trials(cases: Sequence[Series], positions: Positions, rule: Rule, size: floa
     With a ``size`` (a fraction) each trial's epochs are shifted by as much as that size lies from the case's true one,
     known from epochs that the trial does not use (:meth:`series.Series.truth`); where too few are left, it is left out.
     """
-    most, least = (looks_of(rule) + epochs for epochs in (longest(1, rule), planned_epochs(1, rule)))
-    found = []
+    looks, found = looks_of(rule), []
     for one in cases:
         start = 0
-        while start + least <= len(positions):
-            mine = positions[start : start + most]
+        while start + looks + planned_epochs(1, rule) <= len(positions):
+            (length,) = planned(one.screen_effects[None, positions[start : start + looks]], 1, rule)
+            mine = positions[start : start + looks + length]
             moved = one if size is None else at_size(one, size, mine)
             if moved is None:
                 break

@@ -23,7 +23,7 @@ def tell_peers(
     quiet: Recording, power_at_5: Power, rule: Rule, effort: Effort, site: Path, images: Path
 ) -> Iterator[str]:
     """What other tools' rules alarm and find where this project's finds ``power_at_5`` of +5 %; draws the picture."""
-    equal = round(whole_epochs(rule))
+    equal = round(float(np.mean([whole_epochs(one, rule) for one in quiet.cases])))
     there = min(equal, max(1, len(quiet.epochs) // 2 - 2))
     fewer = (
         f"Two such results take {2 * equal} epochs: of the {len(quiet.epochs)} here each has {there}, which is less. "
@@ -38,7 +38,8 @@ def tell_peers(
         "Each tool is shown a stored result and a later one: side A of some epochs in a row, then side B of the next "
         "ones, at places evenly over the recording. First with as many processes a result as its users run (by its "
         f"defaults or its manual), then with {equal}, which measure as long as this project's rule does for a suspect "
-        f"(screen, second look and confirmation). {fewer if there < equal else ''}pytest-benchmark gets all samples, "
+        "(screen, second look and confirmation; the mean of these cases). "
+        f"{fewer if there < equal else ''}pytest-benchmark gets all samples, "
         "asv five means a process as it takes by default, benchstat one mean a process as of one run of a benchmark. "
         f"Samples are those that the recording keeps: at most {MOST_SAMPLES} a side and epoch, evenly thinned, the "
         "smallest one among them."
