@@ -16,15 +16,15 @@ from scipy.special import ndtri, stdtr, stdtrit
 
 from paceline.baselines.ranks import Side, sign_flip_p
 
-SURE = 1.645
-"""Standard errors by which the serial correlation is taken to be overestimated: of independent confirmations 5 %
+SURE = 1.28
+"""Standard errors by which the serial correlation is taken to be overestimated: of independent confirmations 10 %
 find any."""
 MOST = 0.9
 
 
 def serial_correlation(series: Iterable[Sequence[float]]) -> float:
     """The lag-one correlation of the epochs of all cases together, each in its order and about its own mean: the
-    least that it is, at one-sided 95 %, and 0 where that is not positive.
+    least that it is, at one-sided 90 %, and 0 where that is not positive.
 
     The lower limit and not the estimate, because a single case of few epochs shows almost any correlation by chance,
     and would lose its verdict to it; many cases together come close to the estimate. The limit is :data:`SURE`

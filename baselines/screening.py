@@ -136,3 +136,14 @@ def plan(screen: Sequence[Epoch], found: Collection[Key], rule: Rule, policy: Po
     seen = Screen.of(screen, rule, policy)
     unseen = planned_epochs(len(found), rule)
     return {key: seen.planned_epochs(key, len(found)) if key in seen.series else unseen for key in found}
+
+
+def going_on(left: Mapping[Key, int], before: Collection[Key], done: Collection[Key]) -> tuple[Key, ...]:
+    """Which suspects get another epoch: of those that got one ``before`` what has epochs ``left`` of its plan and is
+    not ``done``, cleared. Where these are no more, all such suspects.
+
+    For what was cleared may later not be: how wide its interval is depends on how much epochs resemble each other, and
+    that all suspects' epochs tell together. Then it gets the rest of its own.
+    """
+    open_still = tuple(key for key, epochs in left.items() if epochs > 0 and key not in done)
+    return tuple(key for key in open_still if key in before) or open_still

@@ -157,7 +157,7 @@ def test_epochs_that_resemble_each_other_count_less() -> None:
     restless, alone = only(ordered), only(spaced(0.03, 0.02))
     assert alone.verdict is Verdict.REGRESSED
     assert restless.verdict is Verdict.INCONCLUSIVE
-    assert "over 16 epochs (worth 4: one resembles the next)" in restless.reason
+    assert "over 16 epochs (worth 3: one resembles the next)" in restless.reason
     assert None not in (restless.low, alone.low, restless.p, alone.p)
     assert restless.low < alone.low  # type: ignore[operator]
     assert restless.p > alone.p  # type: ignore[operator]
