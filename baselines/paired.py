@@ -12,7 +12,7 @@ moves both sides alike (Bulej et al., Duet benchmarking, ICPE 2020). The test it
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -157,6 +157,15 @@ class Draws(NamedTuple):
     estimate: Array
 
 
+def _averages(epochs: int) -> Iterator[Array]:
+    """The Walsh averages of simulated experiments with standard normal epochs, a part of the experiments at a time.
+    Those of fewer epochs are the first of those of more."""
+    drawn = np.random.default_rng([SEED, 0]).normal(size=(epochs, REPLICATES)).T
+    rows = max(1, CHUNK // (epochs * (epochs + 1) // 2))
+    for start in range(0, REPLICATES, rows):
+        yield walsh_averages(drawn[start : start + rows])
+
+
 @cache
 def _draws(epochs: int, count: int) -> Draws:
     """Experiments in which the test rejects where the ``decisive`` Walsh average lies above the null.
@@ -164,15 +173,12 @@ def _draws(epochs: int, count: int) -> Draws:
     W ≥ ``count`` holds exactly where the ``count``-th largest Walsh average does. The same epochs are drawn for every
     count, so that a stricter level is never found easier.
     """
-    rng = np.random.default_rng([SEED, epochs, 0])
-    averages = epochs * (epochs + 1) // 2
     decisive, middle = [], []
-    rows = max(1, CHUNK // averages)
-    for start in range(0, REPLICATES, rows):
-        drawn = walsh_averages(rng.normal(size=(min(rows, REPLICATES - start), epochs)))
-        drawn.partition(averages - count, axis=-1)
-        decisive.append(drawn[:, averages - count].copy())
-        middle.append(np.median(drawn, axis=-1))
+    for averages in _averages(epochs):
+        place = averages.shape[-1] - count
+        averages.partition(place, axis=-1)
+        decisive.append(averages[:, place].copy())
+        middle.append(np.median(averages, axis=-1))
     return Draws(np.concatenate(decisive), np.concatenate(middle))
 
 
@@ -181,7 +187,7 @@ def _look_draws(epochs: tuple[int, ...]) -> tuple[Array, ...]:
     """Of simulated screens with standard normal epochs the estimate at each look, which sees those of the looks before
     again."""
     most = max(epochs, default=0)
-    drawn = np.random.default_rng([SEED, most, 1]).normal(size=(REPLICATES, most))
+    drawn = np.random.default_rng([SEED, 1]).normal(size=(most, REPLICATES)).T
     return tuple(np.median(walsh_averages(drawn[:, :seen]), axis=-1) for seen in epochs)
 
 
@@ -193,18 +199,23 @@ class Ends(NamedTuple):
 
 
 @cache
-def _early_ends(epochs: int, confidence: float) -> tuple[Ends, ...]:
-    """Of the experiments of :func:`_draws`, after each epoch but the last from the first with an interval on; not after
-    more than :data:`MOST_SIMULATED`, when an estimate so near to 0 is right."""
-    drawn = np.random.default_rng([SEED, epochs, 0]).normal(size=(REPLICATES, epochs))
-    level = (1 - confidence) / 2
-    found = []
-    for seen in range(least_epochs(level), min(epochs, MOST_SIMULATED + 1)):
-        averages = np.sort(walsh_averages(drawn[:, :seen]), axis=-1)
-        count = critical_count(seen, level)
-        assert count is not None
-        found.append(Ends(np.median(averages, axis=-1), averages[:, count - 1].copy()))
-    return tuple(found)
+def _ends(epochs: int, confidence: float) -> Ends:
+    """Of the experiments of :func:`_draws`, after so many of their epochs."""
+    count = critical_count(epochs, (1 - confidence) / 2)
+    assert count is not None
+    estimates, highs = [], []
+    for averages in _averages(epochs):
+        averages.partition(count - 1, axis=-1)
+        highs.append(averages[:, count - 1].copy())
+        estimates.append(np.median(averages, axis=-1))
+    return Ends(np.concatenate(estimates), np.concatenate(highs))
+
+
+def _early_ends(epochs: int, confidence: float) -> Iterator[Ends]:
+    """After each epoch but the last, from the first with an interval on; not after more than :data:`MOST_SIMULATED`,
+    when an estimate so near to 0 is right."""
+    for seen in range(least_epochs((1 - confidence) / 2), min(epochs, MOST_SIMULATED + 1)):
+        yield _ends(seen, confidence)
 
 
 def _convicted_from(

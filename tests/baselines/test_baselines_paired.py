@@ -324,11 +324,11 @@ def test_the_detectable_change_follows_noise_epochs_and_level() -> None:
     assert chance_to_convict(1.0, 0.01, 6, level=0.001, null=0.005, min_effect=0.02) == 0
 
 
-@pytest.mark.parametrize("epochs", [25, 26, 32, 38, 39])
+@pytest.mark.parametrize("epochs", [10, 11, 16, 19, 48])
 def test_luck_of_the_simulation_promises_no_more_than_a_mean_could(epochs: int) -> None:
     """Numbers of epochs at which the simulated estimates happen to lie too close together."""
-    size = detectable(0.02, epochs, level=0.025, null=0.0, min_effect=0.02, power=0.8)
-    assert size == pytest.approx(0.02 + float(scipy.stats.norm.ppf(0.8)) * 0.02 / math.sqrt(epochs))
+    size = detectable(0.02, epochs, level=0.05, null=0.0, min_effect=0.02, power=0.7)
+    assert size == pytest.approx(0.02 + float(scipy.stats.norm.ppf(0.7)) * 0.02 / math.sqrt(epochs))
 
 
 @pytest.mark.parametrize("sigma", [0.0, 0.01, 0.02, 0.03, 0.05, 0.08])
