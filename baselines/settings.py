@@ -58,8 +58,8 @@ class Settings:
     regressions (``None``: acknowledged.toml beside the baselines). ``processes`` is how many fresh processes a save
     measures in. ``measure_s`` is how long each side of a case is timed; ``None`` lets the tier decide.
     An A/B screens in ``screen_epochs`` and confirms in ``confirm_epochs`` (``None``: as many as the number of suspects
-    demands). ``blocks`` lists the verdicts that fail a gate. Reports are written after every run where their paths are
-    set.
+    and the scatter of each demand). ``blocks`` lists the verdicts that fail a gate. Reports are written after every run
+    where their paths are set.
     """
 
     baselines: str = ".paceline/baselines"
