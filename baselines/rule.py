@@ -48,7 +48,7 @@ class Rule:
     second_look_threshold: float = 0.015
     second_look_epochs: int = 4
     confirm_epochs: int = 16
-    restless_epochs: int = 36
+    restless_epochs: int = 32
     fixed_epochs: int | None = None
     plan_effect: float = 0.03
     plan_sigma: float = 0.015

@@ -396,7 +396,7 @@ def recording_of(*cases: Any) -> Any:
 def test_intervals_of_independent_epochs_cover(together: bool) -> None:
     still = scattering(0.01, cases=40, epochs=32)
     slowed = scattering(0.01, cases=40, epochs=32, effect=0.05, extra_percent=5)
-    found = part("judge").coverage(recording_of(*still, *slowed), RULE, 16, together=together)
+    found = part("judge").coverage([recording_of(*still, *slowed)], RULE, 16, together=together)
     assert found.still.of == found.slowed.of == 80
     assert found.still.value > 0.9
     # The truth of extra work rests on 16 other epochs: not corrected for, it would be covered in 83 % only.
@@ -411,7 +411,7 @@ def test_intervals_that_are_too_narrow_do_not_cover() -> None:
     cases = [
         series(one.effects + shift) for one, shift in zip(scattering(0.001, cases=20, epochs=32), shifts, strict=True)
     ]
-    found = part("judge").coverage(recording_of(*cases), RULE, 8, together=False)
+    found = part("judge").coverage([recording_of(*cases)], RULE, 8, together=False)
     assert found.still.value < 0.5
     assert part("chapters").COVERED.told(found.still) == "92 to 98 %: no"
 

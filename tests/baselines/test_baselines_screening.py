@@ -69,8 +69,8 @@ def test_what_scatters_is_looked_at_again_and_confirmed_though_its_estimate_is_s
     found = {one.case.model: one for one in compare_epochs(screen, [], RULE, POLICY)}
     assert found["calm"].verdict is Verdict.NO_CHANGE_SEEN
     assert found["restless"].verdict is Verdict.INCONCLUSIVE
-    assert "so few scatter too much to rule out 3 %; 36 fresh epochs would decide" in found["restless"].reason
-    assert found["restless"].epochs_needed == 36
+    assert "so few scatter too much to rule out 3 %; 32 fresh epochs would decide" in found["restless"].reason
+    assert found["restless"].epochs_needed == 32
 
 
 # -- the plan ----------------------------------------------------------------------------------------------------------

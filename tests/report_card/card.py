@@ -49,7 +49,7 @@ def write_card(store: Store, output: Path, site: Path, effort: Effort | None = N
         tell_cases(quiet, effort),
         tell_alarms(quiet, rule, effort),
         tell_power(quiet, at_sizes, rule, effort, images),
-        tell_intervals(quiet, rule),
+        tell_intervals(found[QUIET], machines, rule),
         *(tell_loaded(one, machines, rule, effort) for one in loaded),
         tell_elsewhere(found[QUIET][1:], machines, rule, effort),
         tell_whole_runs(runs[0] if runs else [], foretelling, machines, rule, effort),

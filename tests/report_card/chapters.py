@@ -265,27 +265,33 @@ def _by_case(rows: Sequence[tuple[Series, float, Power]], recording: Recording) 
         yield f"| {one.workload} | {_size(one, recording)} | {found.in_order} | {share} |"
 
 
-def tell_intervals(quiet: Recording, rule: Rule) -> Iterator[str]:
-    """How often intervals hold the truth."""
+def tell_intervals(quiet: Sequence[Recording], machines: Machines, rule: Rule) -> Iterator[str]:
+    """How often intervals hold the truth, in all quiet recordings together and in the judged one, the first."""
     yield "## Honest intervals"
     yield ""
     yield from paragraph(
         "Intervals of disjoint blocks of K epochs in order, as the verdicts print them (nominal 95 %, wider where one "
         "epoch resembles the next), that hold the truth: that of the same code is 0 by definition, that of extra work "
-        f"the effect of {_known_from(quiet)}. This too is off, so there the interval is made √(1 + K/M) times as "
+        f"the effect of {_known_from(quiet[0])}. This too is off, so there the interval is made √(1 + K/M) times as "
         "wide, M being the number of those epochs. Few epochs make an interval coarse: *exact* is what one "
         "of K independent epochs covers. *Alone*: the case is the only suspect; *together*: all cases are."
     )
     yield ""
+    yield from paragraph("In all quiet recordings together, each by its own calibration where it has one:")
+    yield ""
     yield from _covered(quiet, rule)
+    yield ""
+    yield from paragraph(f"On {machines.number(quiet[0].machine)} alone:")
+    yield ""
+    yield from _covered(quiet[:1], rule)
 
 
-def _covered(recording: Recording, rule: Rule) -> Iterator[str]:
+def _covered(recordings: Sequence[Recording], rule: Rule) -> Iterator[str]:
     yield "| K | suspects | exact | same code | goal | extra work | goal |"
     yield "| ---: | --- | ---: | --- | --- | --- | --- |"
     for epochs in (6, 8, 16):
         for together in (False, True):
-            found = coverage(recording, rule, epochs, together=together)
+            found = coverage(recordings, rule, epochs, together=together)
             cells = f"{found.still} | {COVERED.told(found.still)} | {found.slowed} | {COVERED.told(found.slowed)}"
             yield f"| {epochs} | {'together' if together else 'alone'} | {percent(found.nominal)} | {cells} |"
 
@@ -330,7 +336,7 @@ def tell_elsewhere(others: Sequence[Recording], machines: Machines, rule: Rule, 
             yield ""
             yield from paragraph("Intervals that hold the truth, as above:")
             yield ""
-            yield from _covered(one, rule)
+            yield from _covered([one], rule)
 
 
 def tell_whole_runs(
@@ -387,8 +393,8 @@ def tell_cost(costs: Sequence[Cost], machines: Machines) -> Iterator[str]:
     yield ""
     yield from paragraph(
         f"The default tier of this repository at one commit, plain and against itself with nothing changed "
-        f"(`{COMMAND} cost`). Measuring is what the timed calls took, with the warm-up where the run was plain. The "
-        "last row is of the rule as it is; those before it tell what earlier revisions took."
+        f"(`{COMMAND} cost`). Measuring is what the timed calls took, with the warm-up where the run was plain. Each "
+        "row is of the rule as it was at its revision."
     )
     yield ""
     yield "| started | on | revision | plain, measuring | plain, in all | A/B, measuring | A/B, in all | ratio | goal |"

@@ -160,9 +160,9 @@ def planned(screens: Array, among: int, rule: Rule) -> list[int]:
 
 def alarms_in_order(still: Sequence[Series], rule: Rule, *, among: int = SUITE) -> InOrder:
     """Disjoint runs, one after the other: every case without extra work is screened, and confirmed as one among so
-    many."""
+    many. Where fewer epochs are left than that plans, a run has those."""
     looks, start, runs = looks_of(rule), 0, []
-    while start + looks + planned_epochs(among, rule) <= len(still[0].effects):
+    while start + looks + rule.confirm_epochs <= len(still[0].effects):
         lengths = planned(np.stack([one.screen_effects[start : start + looks] for one in still]), among, rule)
         start += looks
         fresh = [one.effects[start : start + length] for one, length in zip(still, lengths, strict=True)]
@@ -400,16 +400,17 @@ class Coverage:
     slowed: Share
 
 
-def coverage(recording: Recording, rule: Rule, epochs: int, *, together: bool) -> Coverage:
-    """The intervals that :func:`decide` prints, of disjoint blocks in order; each case is the only suspect, or they all
-    are in one confirmation ``together``.
+def coverage(recordings: Sequence[Recording], rule: Rule, epochs: int, *, together: bool) -> Coverage:
+    """The intervals that :func:`decide` prints, of disjoint blocks in order of each recording; each case is the only
+    suspect, or they all are in one confirmation ``together``.
 
     The truth of a case with extra work rests on other epochs and is off by an error of its own, of M epochs 1/√M as
     large as σ where the estimate's is 1/√K: each end is moved away from the estimate by √(1 + K/M), so that an exact
     interval covers what it promises.
     """
     held: dict[bool, list[bool]] = {True: [], False: []}
-    for start in range(0, len(recording.epochs) - epochs + 1, epochs):
+    blocks_of = ((one, start) for one in recordings for start in range(0, len(one.epochs) - epochs + 1, epochs))
+    for recording, start in blocks_of:
         mine = np.arange(start, start + epochs)
         effects = {place: tuple(one.effects[mine]) for place, one in enumerate(recording.cases)}
         groups = [effects] if together else [{place: one} for place, one in effects.items()]
