@@ -107,11 +107,13 @@ def test_few_suspects_are_not_convicted_more_often(cases: int) -> None:
         assert alarms <= most, noise
 
 
-@pytest.mark.parametrize(("change", "least"), [(0.05, 0.95), (0.03, 0.80)])
+@pytest.mark.parametrize(
+    ("sigma", "change", "least"), [(0.015, 0.05, 0.95), (0.015, 0.03, 0.80), (0.03, 0.05, 0.95), (0.03, 0.03, 0.70)]
+)
 @pytest.mark.parametrize("changed", [1, 5])
-@pytest.mark.parametrize("sigma", [0.015, 0.03])
-def test_a_change_comes_through_both_stages(change: float, least: float, changed: int, sigma: float) -> None:
-    """Of 20 cases with ``sigma``, ``changed`` got slower."""
+def test_a_change_comes_through_both_stages(changed: int, sigma: float, change: float, least: float) -> None:
+    """Of 20 cases with ``sigma``, ``changed`` got slower. With 3 % a plan ends at the most epochs that there are, and
+    every second or third of the others is a suspect, too."""
     rng = np.random.default_rng(13)
     changes = np.zeros(20)
     changes[:changed] = math.log1p(change)
