@@ -146,7 +146,7 @@ def _screened(started: Comparison, screen: Screen, key: Key, suspects: int) -> C
         needed = screen.epochs_for_the_promise(key, suspects)
         reason = f"{seen}: too restless to find the {100 * rule.promise:.3g} % that are promised; about {needed} fresh"
         return dataclasses.replace(judged, reason=f"{reason} epochs would decide{end}", epochs_needed=needed)
-    if screen.hides_a_change(key):
+    if screen.is_let_through(key):
         needed = screen.planned_epochs(key, suspects)
         reason = (
             f"{seen}: so few scatter too much to rule out {100 * rule.plan_effect:.3g} %; {needed} fresh epochs would"

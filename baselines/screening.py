@@ -61,8 +61,9 @@ class Screen:
         judge = stays_suspect if self.looked_twice(key) else is_suspect
         return judge(self.series[key].effects, self.rules[key]) and self._is_resolved(key)
 
-    def hides_a_change(self, key: Key) -> bool:
-        """Whether its epochs scatter so much that with the planned effect they could have come out like this."""
+    def is_let_through(self, key: Key) -> bool:
+        """By its last look: it seems changed, or scatters so much that with the planned effect its epochs could have
+        come out like this."""
         estimate = abs(hodges_lehmann(self.series[key].effects))
         return estimate >= self.look(key).threshold and self._is_resolved(key)
 
@@ -108,14 +109,14 @@ def suspects(screen: Sequence[Epoch], rule: Rule, policy: Policy) -> tuple[Key, 
     """The sampled cases and metrics that the epochs of a screen do not clear, in the order of their first epoch: what
     gets a second look, and after that what is to be confirmed.
 
-    Not cleared is what seems changed, in either direction (:meth:`Screen.seems_changed`), and what scatters so much
-    that a change could be missed: by the screen (:meth:`Screen.hides_a_change`), or one of the promised size by all
-    stages together. Where an estimate gives no ratio nothing can be confirmed, and
-    it is no suspect. Raises what :func:`paceline.baselines.series.series_by_key` raises.
+    Not cleared is what seems changed, in either direction, or scatters too much for that to be seen
+    (:meth:`Screen.is_let_through`), and what scatters so much that a change of the promised size could be missed by all
+    stages together. Where an estimate gives no ratio nothing can be confirmed, and it is no suspect. Raises what
+    :func:`paceline.baselines.series.series_by_key` raises.
     """
     seen = Screen.of(screen, rule, policy)
     there = [key for key, one in seen.series.items() if one.effects]
-    found = {key for key in there if seen.seems_changed(key) or seen.hides_a_change(key)}
+    found = {key for key in there if seen.is_let_through(key)}
     while True:
         # Each more lowers the level of all, by which others may turn out too restless.
         more = {key for key in there if seen.is_too_restless(key, len(found) + 1)}

@@ -575,7 +575,7 @@ def test_what_a_kernel_of_packed_integers_multiplies_by_is_seen(
 
 def test_what_is_stored_is_known_of_weights_that_were_moved_into_one_buffer() -> None:
     """As cuDNN's recurrent layers do before a call."""
-    library = torch.library.Library("paceline_tests", "FRAGMENT")
+    library = torch.library.Library("made_up_twice", "FRAGMENT")
     library.define("gather(Tensor(a!)[] weights) -> Tensor")
 
     def gather(weights: list[torch.Tensor]) -> torch.Tensor:
@@ -592,7 +592,7 @@ def test_what_is_stored_is_known_of_weights_that_were_moved_into_one_buffer() ->
 
     def call(x: torch.Tensor) -> torch.Tensor:
         weights = [stored.float() for stored in integers]
-        torch.ops.paceline_tests.gather(weights)
+        torch.ops.made_up_twice.gather(weights)
         return x @ weights[0] @ weights[1]
 
     try:
