@@ -11,11 +11,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paceline.baselines.files import BaselineError, read_bytes
-from paceline.baselines.verdicts import Policy, Verdict
+from paceline.baselines.files.atomic import BaselineError, read_bytes
+from paceline.baselines.judgement.verdicts import Policy, Verdict
 
 if TYPE_CHECKING:
-    from paceline.baselines.rule import Rule
+    from paceline.baselines.ab.settings import Rule
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -103,7 +103,7 @@ class Settings:
 
     def rule(self) -> Rule:
         """The rule of an A/B. Its chance of a false alarm is one of a whole run, and not ``alpha``."""
-        from paceline.baselines.rule import Rule
+        from paceline.baselines.ab.settings import Rule
 
         rule = Rule(screen_epochs=self.screen_epochs, power=self.power)
         return rule if self.confirm_epochs is None else replace(rule, fixed_epochs=self.confirm_epochs)
@@ -140,7 +140,7 @@ def load_settings(root: Path) -> Settings:
     """The settings of ``root/pyproject.toml``; the defaults where there is no file or no table.
 
     Raises :class:`SettingsError` for a file that is no TOML, an unknown key or a value of the wrong type, and
-    :class:`~paceline.baselines.files.StoreError` for one that cannot be read.
+    :class:`~paceline.baselines.files.atomic.StoreError` for one that cannot be read.
     """
     path = root / "pyproject.toml"
     if not path.exists():

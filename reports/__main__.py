@@ -14,26 +14,26 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NoReturn
 
-from paceline.baselines.acknowledgements import FILE_NAME, Acknowledgements, load_acknowledgements
-from paceline.baselines.acknowledging import acknowledge
-from paceline.baselines.baselinefile import load_baseline
-from paceline.baselines.comparison import compare
-from paceline.baselines.files import BaselineError, FormatError, write_atomically
+from paceline.baselines.files.acknowledgement_file import FILE_NAME, Acknowledgements, load_acknowledgements
+from paceline.baselines.files.atomic import BaselineError, FormatError, write_atomically
+from paceline.baselines.files.baseline_file import load_baseline
+from paceline.baselines.files.run_file import read_run
+from paceline.baselines.judgement.acknowledge import acknowledge
+from paceline.baselines.judgement.verdicts import Judgement, Policy
 from paceline.baselines.records import Baseline, Measured, Run
-from paceline.baselines.runfile import read_run
 from paceline.baselines.settings import load_settings
-from paceline.baselines.store import Store, summarize
-from paceline.baselines.verdicts import Judgement, Policy
-from paceline.reports.document import render_json
-from paceline.reports.html import render_html
-from paceline.reports.junit import render_junit
-from paceline.reports.markdown import render_markdown
-from paceline.reports.matrix import build_matrix
-from paceline.reports.matrixdoc import render_matrix
-from paceline.reports.page import Page, build_page
-from paceline.reports.quantities import count
-from paceline.reports.terminal import render_terminal
-from paceline.reports.text import as_ascii, one_line
+from paceline.baselines.stored.compare import compare
+from paceline.baselines.stored.store import Store, summarize
+from paceline.reports.outputs.html import render_html
+from paceline.reports.outputs.json_document import render_json
+from paceline.reports.outputs.junit_xml import render_junit
+from paceline.reports.outputs.markdown import render_markdown
+from paceline.reports.outputs.matrix import build_matrix
+from paceline.reports.outputs.matrix_document import render_matrix
+from paceline.reports.outputs.terminal import render_terminal
+from paceline.reports.page.page import Page, build_page
+from paceline.reports.wording.quantities import count
+from paceline.reports.wording.text import as_ascii, one_line
 
 USAGE_ERROR = 4
 """The exit code of bad input, as pytest means it."""
@@ -141,7 +141,7 @@ def _list(options: argparse.Namespace) -> int:
 
 def _frame(options: argparse.Namespace) -> int:
     # pandas takes a while to import, and no other command needs it
-    from paceline.reports.frame import run_frame, samples_frame
+    from paceline.reports.outputs.frame import run_frame, samples_frame
 
     run = read_run(options.run_file)
     frame = samples_frame(run) if options.samples else run_frame(run)

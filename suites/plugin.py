@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from paceline.fixtures.axes import Model, Optimization
+    from paceline.fixtures.preparation.axes import Model, Optimization
 
 SUITES = Path(__file__).parent
 

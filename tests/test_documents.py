@@ -20,20 +20,21 @@ import torch._dynamo
 import torch.ao.quantization.quantize_fx
 import torch.utils.flop_counter  # noqa: F401
 
-import paceline.fixtures.session
-import paceline.reports.html
-import paceline.reports.page  # noqa: F401
-from paceline.baselines import codec, metrics, progress_codec
-from paceline.baselines.acknowledgements import FILE_NAME, parse_acknowledgements
-from paceline.baselines.baselinefile import dump_baseline, parse_baseline
-from paceline.baselines.parsing import Fields
-from paceline.baselines.records import Cause, Metric
-from paceline.baselines.runfile import read_run
+import paceline.fixtures.run.session
+import paceline.reports.outputs.html
+import paceline.reports.page.page  # noqa: F401
+from paceline.baselines.files import codec, progress_codec
+from paceline.baselines.files.acknowledgement_file import FILE_NAME, parse_acknowledgements
+from paceline.baselines.files.baseline_file import dump_baseline, parse_baseline
+from paceline.baselines.files.run_file import read_run
+from paceline.baselines.files.strict_json import Fields
+from paceline.baselines.judgement.verdicts import Policy, Verdict
+from paceline.baselines.records import Cause, Metric, metrics
 from paceline.baselines.settings import CaseSettings, Settings, load_settings, parse_settings
-from paceline.baselines.verdicts import Policy, Verdict
-from paceline.fixtures import Model, Optimization, Prepared, hookspecs, provided
-from paceline.reports.page import EXIT_CODES
-from paceline.reports.words import MARKS
+from paceline.fixtures import Model, Optimization, Prepared
+from paceline.fixtures.run import hookspecs, provided
+from paceline.reports.page.page import EXIT_CODES
+from paceline.reports.wording.words import MARKS
 from paceline.suites.models import MODELS
 from paceline.suites.optimizations import OPTIMIZATIONS
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from paceline.baselines.files.run_file import read_run
 from paceline.baselines.records import Measured
-from paceline.baselines.runfile import read_run
 
 ROOT = Path(__file__).parent.parent
 

@@ -19,8 +19,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paceline.baselines.rule import Rule
-from paceline.baselines.verdicts import Verdict
+from paceline.baselines.ab.settings import Rule
+from paceline.baselines.judgement.verdicts import Verdict
 
 FOLDER = Path(__file__).parent / "report_card"
 PARTS = tuple(path.stem for path in FOLDER.glob("[!_]*.py"))
@@ -163,20 +163,20 @@ def test_a_share_knows_how_little_it_knows() -> None:
 def test_only_trials_in_order_can_prove_a_goal() -> None:
     figures = part("figures")
     goal = figures.Goal("≥ 80 %", 0.8)
-    assert goal.told(figures.Share(400, 400)) == "≥ 80 %: yes"
-    assert goal.told(figures.Share(4, 4)) == "≥ 80 %: yes, but so few trials cannot prove it"
-    assert goal.told(figures.Share(0, 40)) == "≥ 80 %: no"
-    assert goal.told(figures.Share(0, 0)) == "≥ 80 %: not recorded"
+    assert goal.stated(figures.Share(400, 400)) == "≥ 80 %: yes"
+    assert goal.stated(figures.Share(4, 4)) == "≥ 80 %: yes, but so few trials cannot prove it"
+    assert goal.stated(figures.Share(0, 40)) == "≥ 80 %: no"
+    assert goal.stated(figures.Share(0, 0)) == "≥ 80 %: not recorded"
     redrawn = figures.Redrawn(0.9, 0.85, 0.95, 40)
-    assert goal.told(redrawn) == "≥ 80 %: yes, as far as 40 recorded epochs tell"
-    assert goal.told(figures.Redrawn(0.9, 0.7, 0.95, 40)) == (
+    assert goal.stated(redrawn) == "≥ 80 %: yes, as far as 40 recorded epochs tell"
+    assert goal.stated(figures.Redrawn(0.9, 0.7, 0.95, 40)) == (
         "≥ 80 %: yes, but the interval holds both, as far as 40 recorded epochs tell"
     )
-    assert figures.Goal("≤ 1 %", high=0.01).told(figures.Simulated(0, 400, 40)) == (
+    assert figures.Goal("≤ 1 %", high=0.01).stated(figures.Simulated(0, 400, 40)) == (
         "≤ 1 %: yes, as far as 40 recorded epochs tell"
     )
     # An interval around a goal that has two ends proves nothing.
-    assert figures.Goal("middle", 0.92, 0.98).told(figures.Share(95, 100)).endswith("cannot prove it")
+    assert figures.Goal("middle", 0.92, 0.98).stated(figures.Share(95, 100)).endswith("cannot prove it")
 
 
 def test_what_is_put_together_over_and_over_knows_no_more_than_its_epochs() -> None:
@@ -335,7 +335,7 @@ def test_a_true_size_is_known_from_other_epochs() -> None:
     assert moved.effects[0] == pytest.approx(0.07 + math.log(1.03) - 0.04)
 
 
-def test_power_is_that_of_exactly_the_size_asked_for() -> None:
+def test_power_is_that_of_exactly_the_size_requested_for() -> None:
     judge = part("judge")
     cases = scattering(0.004, effect=math.log(1.03), extra_percent=3)
     for size, share in ((0.01, 0), (0.03, 1), (0.05, 1)):
@@ -414,7 +414,7 @@ def test_intervals_that_are_too_narrow_do_not_cover() -> None:
     ]
     found = part("judge").coverage([recording_of(*cases)], RULE, 8, together=False)
     assert found.still.value < 0.5
-    assert part("chapters").COVERED.told(found.still) == "92 to 98 %: no"
+    assert part("chapters").COVERED.stated(found.still) == "92 to 98 %: no"
 
 
 # -- other tools -------------------------------------------------------------------------------------------------------

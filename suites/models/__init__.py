@@ -6,7 +6,7 @@ build, and initialized so that outputs are of order one and batch norms have wor
 
 from __future__ import annotations
 
-from paceline.fixtures.axes import Model
+from paceline.fixtures.preparation.axes import Model
 from paceline.suites.models import cifar, classic, decoder, scene, sequence, vision
 
 MODELS: tuple[Model, ...] = (

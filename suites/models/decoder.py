@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paceline.fixtures.axes import Model
+from paceline.fixtures.preparation.axes import Model
 
 if TYPE_CHECKING:
     import torch

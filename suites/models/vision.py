@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from paceline.fixtures.axes import Model
+from paceline.fixtures.preparation.axes import Model
 from paceline.suites.models.initialization import (
     MOSTLY_ON,
     calibrate_batch_norms,

@@ -2,14 +2,14 @@
 
 Every optimization proves itself. ``evidence`` does not look at what a module says of itself; it runs the prepared
 model once and looks at the operations and the very tensors that take part
-(:mod:`paceline.suites.optimizations.observation`), so that a mask on a copy, a cast that is undone inside or a compiler
+(:mod:`paceline.suites.observe.observation`), so that a mask on a copy, a cast that is undone inside or a compiler
 that gave up is found whatever the module's attributes say.
 """
 
 from dataclasses import replace
 
-from paceline.fixtures.axes import Optimization
-from paceline.fixtures.chains import chain
+from paceline.fixtures.preparation.axes import Optimization
+from paceline.fixtures.preparation.chains import chain
 from paceline.suites.optimizations.exported import AOTI, EXPORT, JIT_FREEZE
 from paceline.suites.optimizations.graph import COMPILE
 from paceline.suites.optimizations.layout import CHANNELS_LAST, FUSE_CONV_BN

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
-from paceline.fixtures.axes import Call, Inputs, NotAppliedError, Optimization, Prepared, UnsupportedError
+from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared, UnsupportedError
 from paceline.suites.optimizations.reasons import in_words, not_a_module
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _forwards_that_run(model: Call, prepared: Prepared) -> list[str]:
     import torch
     from torch import nn
 
-    from paceline.fixtures.trees import call_with
+    from paceline.fixtures.preparation.trees import call_with
 
     assert isinstance(model, nn.Module)
     wanted, entered = _python_of(model), list[str]()
@@ -92,7 +92,7 @@ def _export_evidence(model: Call, prepared: Prepared) -> str:
     import torch
     from torch import fx
 
-    from paceline.suites.optimizations.observation import observe
+    from paceline.suites.observe.observation import observe
 
     if not isinstance(prepared.call, fx.GraphModule):
         raise NotAppliedError(f"a {type(prepared.call).__name__} is called, not the graph of an exported program")
@@ -121,7 +121,7 @@ EXPORT = Optimization(
 def _aoti(model: Call, inputs: Inputs) -> Prepared:
     import torch._inductor
 
-    from paceline.suites.optimizations.packages import PackagedModel
+    from paceline.suites.layers.aoti_package import PackagedModel
 
     program = _program(model, inputs)
     # Gone as soon as it is loaded, since a run that is killed removes nothing at its end.
@@ -140,7 +140,7 @@ def _aoti(model: Call, inputs: Inputs) -> Prepared:
 
 
 def _is_on_cpu(inputs: Inputs) -> bool:
-    from paceline.fixtures.trees import tensors
+    from paceline.fixtures.preparation.trees import tensors
 
     return all(tensor.device.type == "cpu" for tensor in tensors(inputs))
 
@@ -161,7 +161,7 @@ def _refuse_crash(package: Path) -> None:
 
 def _aoti_evidence(model: Call, prepared: Prepared) -> str:
     """A package with machine code is loaded into this process, and it is what runs."""
-    from paceline.suites.optimizations.packages import PackagedModel
+    from paceline.suites.layers.aoti_package import PackagedModel
 
     if not isinstance(prepared.call, PackagedModel):
         raise NotAppliedError(f"a {type(prepared.call).__name__} is called, not a package of AOTInductor's")
@@ -215,7 +215,7 @@ def _jit_freeze(model: Call, inputs: Inputs) -> Prepared:
     import torch
     from torch import nn
 
-    from paceline.fixtures.trees import call_with
+    from paceline.fixtures.preparation.trees import call_with
 
     assert isinstance(model, nn.Module)
     args, kwargs = _arguments(inputs)

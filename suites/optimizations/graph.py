@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from paceline.fixtures.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
+from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
 
 if TYPE_CHECKING:
     from torch.autograd.profiler_util import FunctionEvent
@@ -47,7 +47,7 @@ def compiled(name: str, mode: str | None = None) -> Optimization:
     def apply(model: Call, inputs: Inputs) -> Prepared:
         import torch
 
-        from paceline.fixtures.trees import call_with
+        from paceline.fixtures.preparation.trees import call_with
 
         before, reasons = _Counts.now(), _break_reasons()
         call = torch.compile(model, mode=mode)
@@ -74,7 +74,7 @@ def _unsupported(model: Call, _inputs: Inputs, _device_type: str) -> str | None:
     import torch._dynamo
     from torch import nn
 
-    from paceline.suites.optimizations.weights import RECURRENT, share_of_weights
+    from paceline.suites.observe.weights import RECURRENT, share_of_weights
 
     if not isinstance(model, nn.Module) or torch._dynamo.config.allow_rnn:
         return None
@@ -128,7 +128,7 @@ def _profile(call: Call, inputs: Inputs) -> list[FunctionEvent]:
     import torch
     from torch.autograd.profiler import profile
 
-    from paceline.fixtures.trees import call_with
+    from paceline.fixtures.preparation.trees import call_with
 
     with torch.inference_mode(), profile(use_kineto=False) as profiler:
         call_with(call, inputs)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from paceline.fixtures.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
+from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
 from paceline.suites.optimizations.reasons import in_words, not_a_module
 
 if TYPE_CHECKING:
     import torch
     from torch import fx
 
-    from paceline.suites.optimizations.observation import Layout, Op
+    from paceline.suites.observe.observation import Layout, Op
 
 
 def _to_channels_last(model: Call, inputs: Inputs) -> Prepared:
     import torch
     from torch import nn
 
-    from paceline.fixtures.trees import map_tensors
+    from paceline.fixtures.preparation.trees import map_tensors
 
     assert isinstance(model, nn.Module)
 
@@ -32,8 +32,8 @@ def _to_channels_last(model: Call, inputs: Inputs) -> Prepared:
 def _channels_last_unsupported(model: Call, inputs: Inputs, _device_type: str) -> str | None:
     from torch import nn
 
-    from paceline.fixtures.trees import tensors
-    from paceline.suites.optimizations.observation import observe
+    from paceline.fixtures.preparation.trees import tensors
+    from paceline.suites.observe.observation import observe
 
     if (reason := not_a_module(model)) is not None:
         return reason
@@ -50,8 +50,8 @@ def _channels_last_unsupported(model: Call, inputs: Inputs, _device_type: str) -
 
 
 def _channels_last_evidence(_model: Call, prepared: Prepared) -> str:
-    from paceline.fixtures.trees import tensors
-    from paceline.suites.optimizations.observation import Layout, observe
+    from paceline.fixtures.preparation.trees import tensors
+    from paceline.suites.observe.observation import Layout, observe
 
     entering = _images(tuple(Layout.of(tensor) for tensor in tensors(prepared.inputs)))
     if not all(image.is_channels_last for image in entering):
@@ -120,7 +120,7 @@ def _conv_bn_pairs(traced: fx.GraphModule) -> list[tuple[fx.Node, fx.Node]]:
     from torch import fx
     from torch.nn.modules.batchnorm import _BatchNorm
 
-    from paceline.suites.optimizations.weights import CONVOLUTIONS
+    from paceline.suites.observe.weights import CONVOLUTIONS
 
     calls = [node for node in traced.graph.nodes if node.op == "call_module"]
     times_called = Counter(id(traced.get_submodule(str(node.target))) for node in calls)
@@ -154,7 +154,7 @@ def _fuse_conv_bn_unsupported(model: Call, _inputs: Inputs, _device_type: str) -
 def _fuse_conv_bn_evidence(model: Call, prepared: Prepared) -> str:
     from torch import fx, nn
 
-    from paceline.suites.optimizations.observation import observe
+    from paceline.suites.observe.observation import observe
 
     assert isinstance(model, nn.Module)
     pairs = len(_conv_bn_pairs(fx.symbolic_trace(model)))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from paceline.fixtures.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
+from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
 from paceline.suites.optimizations.quantization import LEAST_SHARE
 from paceline.suites.optimizations.reasons import no_weights, not_a_module
 
 if TYPE_CHECKING:
     import torch
 
-    from paceline.suites.optimizations.observation import Op
+    from paceline.suites.observe.observation import Op
 
 
 _Dtype = Literal["bfloat16", "float16"]
@@ -52,7 +52,7 @@ def _cast(name: str, dtype: _Dtype, tolerance: float, description: str) -> Optim
         import torch
         from torch import nn
 
-        from paceline.fixtures.trees import cast_floating
+        from paceline.fixtures.preparation.trees import cast_floating
 
         assert isinstance(model, nn.Module)
         to = getattr(torch, dtype)
@@ -72,7 +72,7 @@ def _cast_evidence(prepared: Prepared, dtype: _Dtype) -> str:
     import torch
     from torch import nn
 
-    from paceline.suites.optimizations.observation import observe
+    from paceline.suites.observe.observation import observe
 
     wanted = {getattr(torch, dtype)}
     if isinstance(prepared.call, nn.Module):
@@ -101,7 +101,7 @@ def _autocast(name: str, dtype: _Dtype, tolerance: float) -> Optimization:
         import torch
         from torch import nn
 
-        from paceline.suites.optimizations.autocasting import Autocast
+        from paceline.suites.layers.autocast import Autocast
 
         assert isinstance(model, nn.Module)
         device_type = next(model.parameters()).device.type
@@ -112,7 +112,7 @@ def _autocast(name: str, dtype: _Dtype, tolerance: float) -> Optimization:
         import torch
         from torch import nn
 
-        from paceline.suites.optimizations.autocasting import Autocast
+        from paceline.suites.layers.autocast import Autocast
 
         if (reason := _no_such_format(model, device_type, dtype) or no_weights(model)) is not None:
             return reason
@@ -137,7 +137,7 @@ def _share_in(prepared: Prepared, dtype: _Dtype) -> tuple[float, str]:
     """The share of the weights whose products run in ``dtype``, and the names of the other products."""
     import torch
 
-    from paceline.suites.optimizations.observation import elements, observe
+    from paceline.suites.observe.observation import elements, observe
 
     ops = [op for op in observe(prepared.call, prepared.inputs).ops if op.matrices]
     others = [op for op in ops if _dtypes(op) != {getattr(torch, dtype)}]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-from paceline.fixtures.axes import Call, Inputs, NotAppliedError, Optimization, Prepared, UnsupportedError
+from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared, UnsupportedError
 from paceline.suites.optimizations.quantization import CALIBRATION_VARIANTS
 from paceline.suites.optimizations.reasons import in_words, no_weights
 
@@ -26,7 +26,7 @@ def _prune_unstructured(model: Call, _inputs: Inputs) -> Call:
     import torch
     from torch import nn
 
-    from paceline.suites.optimizations.weights import multiplied_weights
+    from paceline.suites.observe.weights import multiplied_weights
 
     assert isinstance(model, nn.Module)
     with torch.no_grad():
@@ -43,8 +43,8 @@ def _unstructured_unsupported(model: Call, _inputs: Inputs, _device_type: str) -
 
 def _unstructured_evidence(model: Call, prepared: Prepared) -> str:
     """Counts zeros in the weights that kernels get, and checks that it is the small ones that went."""
-    from paceline.suites.optimizations.observation import elements
-    from paceline.suites.optimizations.removal import check_smallest_removed
+    from paceline.suites.observe.observation import elements
+    from paceline.suites.observe.removal import check_smallest_removed
 
     before, after = _weights_before_and_after(model, prepared)
     for old, new in zip(before, after, strict=True):
@@ -56,7 +56,7 @@ def _unstructured_evidence(model: Call, prepared: Prepared) -> str:
 def _weights_before_and_after(
     model: Call, prepared: Prepared
 ) -> tuple[tuple[torch.Tensor, ...], tuple[torch.Tensor, ...]]:
-    from paceline.suites.optimizations.observation import observe
+    from paceline.suites.observe.observation import observe
 
     before, after = observe(model, prepared.inputs).matrices, observe(prepared.call, prepared.inputs).matrices
     if not after or len(before) != len(after):
@@ -68,9 +68,9 @@ def _share_of_zeros(model: Call, before: tuple[torch.Tensor, ...], after: tuple[
     """Of all weights that run, checked; of each one that pruning is for, checked too."""
     from torch import nn
 
-    from paceline.suites.optimizations.observation import elements, storage_of
-    from paceline.suites.optimizations.removal import SLACK, check_share_of_each
-    from paceline.suites.optimizations.weights import multiplied_weights
+    from paceline.suites.observe.observation import elements, storage_of
+    from paceline.suites.observe.removal import SLACK, check_share_of_each
+    from paceline.suites.observe.weights import multiplied_weights
 
     share = sum(int((weight == 0).sum()) for weight in after) / elements(after)
     if abs(share - RATE) > SLACK:
@@ -131,9 +131,9 @@ def output_sensitivity(model: nn.Module, inputs: Inputs) -> dict[str, torch.Tens
     """
     import torch
 
-    from paceline.fixtures.trees import call_with, map_tensors, tensors
+    from paceline.fixtures.preparation.trees import call_with, map_tensors, tensors
+    from paceline.suites.observe.weights import multiplied_weights
     from paceline.suites.optimizations.quantization import calibration_inputs
-    from paceline.suites.optimizations.weights import multiplied_weights
 
     named = multiplied_weights(model)
     trained = {name: weight.requires_grad for name, weight in named.items()}
@@ -163,7 +163,7 @@ are not taken in one order."""
 
 def _place_of(weight: torch.Tensor) -> tuple[int, int]:
     """Where a weight begins: cuDNN keeps all weights of a recurrent layer in one buffer."""
-    from paceline.suites.optimizations.observation import storage_of
+    from paceline.suites.observe.observation import storage_of
 
     return storage_of(weight), int(weight.storage_offset())
 
@@ -180,9 +180,9 @@ def _sensitivity_evidence(model: Call, prepared: Prepared) -> str:
 
     from torch import nn
 
-    from paceline.suites.optimizations.observation import elements
-    from paceline.suites.optimizations.removal import removed
-    from paceline.suites.optimizations.weights import multiplied_weights
+    from paceline.suites.observe.observation import elements
+    from paceline.suites.observe.removal import removed
+    from paceline.suites.observe.weights import multiplied_weights
 
     assert isinstance(model, nn.Module)
     before, after = _weights_before_and_after(model, prepared)
@@ -222,8 +222,8 @@ def _prune_structured(model: Call, inputs: Inputs) -> Call:
     import torch
     from torch import nn
 
-    from paceline.fixtures.trees import call_with, tensors
-    from paceline.suites.optimizations.coupling import head_layers, output_layers
+    from paceline.fixtures.preparation.trees import call_with, tensors
+    from paceline.suites.observe.coupling import head_layers, output_layers
 
     assert isinstance(model, nn.Module)
     with torch.inference_mode():
@@ -246,7 +246,7 @@ def _remove_channels(model: nn.Module, inputs: Inputs, ignored: list[nn.Module])
     import torch
     import torch_pruning  # type: ignore[import-untyped]
 
-    from paceline.fixtures.trees import call_with
+    from paceline.fixtures.preparation.trees import call_with
 
     trained = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
     for parameter in model.parameters():
@@ -270,8 +270,8 @@ def _remove_channels(model: nn.Module, inputs: Inputs, ignored: list[nn.Module])
 def _structured_unsupported(model: Call, inputs: Inputs, _device_type: str) -> str | None:
     from torch import nn
 
-    from paceline.suites.optimizations.coupling import layers_with_channels, output_layers
-    from paceline.suites.optimizations.weights import RECURRENT
+    from paceline.suites.observe.coupling import layers_with_channels, output_layers
+    from paceline.suites.observe.weights import RECURRENT
 
     if (reason := no_weights(model)) is not None:
         return reason
@@ -286,8 +286,8 @@ def _structured_unsupported(model: Call, inputs: Inputs, _device_type: str) -> s
 
 def _structured_evidence(model: Call, prepared: Prepared) -> str:
     """Compares the weights that run: fewer channels, not zeroed ones, and what is left is the original's."""
-    from paceline.suites.optimizations.observation import elements
-    from paceline.suites.optimizations.removal import SLACK, is_part
+    from paceline.suites.observe.observation import elements
+    from paceline.suites.observe.removal import SLACK, is_part
 
     before, after = _weights_before_and_after(model, prepared)
     channels = [(old.shape[0], new.shape[0]) for old, new in zip(before, after, strict=True)]

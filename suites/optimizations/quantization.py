@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from paceline.fixtures.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
+from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
 from paceline.suites.optimizations.reasons import in_words, no_weights, not_on_cpu
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def leave_fast_path(model: nn.Module) -> tuple[str, ...]:
 def _dynamic_unsupported(model: Call, _inputs: Inputs, device_type: str) -> str | None:
     from torch import nn
 
-    from paceline.suites.optimizations.weights import share_of_weights
+    from paceline.suites.observe.weights import share_of_weights
 
     if (reason := not_on_cpu(device_type) or no_weights(model)) is not None:
         return reason
@@ -124,7 +124,7 @@ def _quantize_static(model: Call, inputs: Inputs) -> Prepared:
     from torch.ao import quantization
     from torch.ao.quantization import quantize_fx
 
-    from paceline.fixtures.trees import call_with
+    from paceline.fixtures.preparation.trees import call_with
 
     assert isinstance(model, nn.Module)
     with quantization_engine() as engine, _without_known_warnings(), torch.no_grad():
@@ -191,7 +191,7 @@ def calibration_inputs(inputs: Inputs) -> Iterator[Inputs]:
     """
     import torch
 
-    from paceline.fixtures.trees import map_tensors
+    from paceline.fixtures.preparation.trees import map_tensors
 
     # On the CPU: the same variants whatever the device.
     random = torch.Generator().manual_seed(_CALIBRATION_SEED)
@@ -215,7 +215,7 @@ def _static_unsupported(model: Call, _inputs: Inputs, device_type: str) -> str |
     from torch import nn
     from torch.ao.quantization.fx.tracer import QuantizationTracer
 
-    from paceline.suites.optimizations.weights import CONVOLUTIONS, share_of_weights
+    from paceline.suites.observe.weights import CONVOLUTIONS, share_of_weights
 
     if (reason := not_on_cpu(device_type) or no_weights(model)) is not None:
         return reason
@@ -246,8 +246,8 @@ def _integer_evidence(model: Call, prepared: Prepared, *, is_static: bool) -> st
     import torch
     from torch import nn
 
-    from paceline.suites.optimizations.observation import elements, observe
-    from paceline.suites.optimizations.weights import serialized_bytes
+    from paceline.suites.observe.observation import elements, observe
+    from paceline.suites.observe.weights import serialized_bytes
 
     ops = observe(prepared.call, prepared.inputs).ops
     integer = tuple(weight for op in ops for weight in op.matrices if weight.dtype in (torch.qint8, torch.quint8))

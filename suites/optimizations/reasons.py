@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paceline.fixtures.axes import Call
+from paceline.fixtures.preparation.axes import Call
 
 
 def not_a_module(model: Call) -> str | None:
@@ -16,7 +16,7 @@ def not_a_module(model: Call) -> str | None:
 
 def no_weights(model: Call) -> str | None:
     """Neither is there anything to change in a module without weights to multiply by."""
-    from paceline.suites.optimizations.weights import multiplied_weights
+    from paceline.suites.observe.weights import multiplied_weights
 
     reason = not_a_module(model)
     if reason is None and not multiplied_weights(model):  # type: ignore[arg-type]  # a module: just checked

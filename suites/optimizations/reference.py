@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paceline.fixtures.axes import Call, Inputs, Optimization
+from paceline.fixtures.preparation.axes import Call, Inputs, Optimization
 
 
 def _as_it_is(model: Call, _inputs: Inputs) -> Call:

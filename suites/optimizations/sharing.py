@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from paceline.fixtures.axes import Call, Inputs, NotAppliedError, Optimization, Prepared, UnsupportedError
+from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared, UnsupportedError
 from paceline.suites.optimizations.quantization import LEAST_SHARE, leave_fast_path
 from paceline.suites.optimizations.reasons import no_weights
 
@@ -21,7 +21,7 @@ _Key = tuple[type, str, tuple[int, ...]]
 def _alike(model: nn.Module) -> list[list[tuple[nn.Module, str]]]:
     """Weights that can stand for each other: in layers of one type and one name (``attention.query`` of every encoder
     layer is ``query``), of one shape. Groups of two and more distinct weights, in the model's order."""
-    from paceline.suites.optimizations.weights import multiplied_weights
+    from paceline.suites.observe.weights import multiplied_weights
 
     groups: dict[_Key, dict[int, tuple[nn.Module, str]]] = {}
     for path, weight in multiplied_weights(model).items():
@@ -58,8 +58,8 @@ def _tie_evidence(model: Call, prepared: Prepared) -> str:
     import torch
     from torch import nn
 
-    from paceline.suites.optimizations.observation import observe, storage_of
-    from paceline.suites.optimizations.weights import serialized_bytes
+    from paceline.suites.observe.observation import observe, storage_of
+    from paceline.suites.observe.weights import serialized_bytes
 
     assert isinstance(model, nn.Module)
     before, after = observe(model, prepared.inputs).matrices, observe(prepared.call, prepared.inputs).matrices
@@ -156,7 +156,7 @@ def _factor(model: Call, inputs: Inputs) -> Prepared:
     import torch
     from torch import nn
 
-    from paceline.suites.optimizations.packed_layers import replace_layers
+    from paceline.suites.layers.packed import replace_layers
 
     assert isinstance(model, nn.Module)
     with torch.no_grad():
@@ -169,7 +169,7 @@ def _factor(model: Call, inputs: Inputs) -> Prepared:
 def _factor_unsupported(model: Call, _inputs: Inputs, _device_type: str) -> str | None:
     from torch import nn
 
-    from paceline.suites.optimizations.weights import share_of_weights
+    from paceline.suites.observe.weights import share_of_weights
 
     if (reason := no_weights(model)) is not None:
         return reason
@@ -184,7 +184,7 @@ def _factor_evidence(model: Call, prepared: Prepared) -> str:
     """Walks along both calls' weights: each is either the same, or became two thin ones whose product is near it."""
     import torch
 
-    from paceline.suites.optimizations.observation import elements, observe
+    from paceline.suites.observe.observation import elements, observe
 
     before, after = observe(model, prepared.inputs).matrices, list(observe(prepared.call, prepared.inputs).matrices)
     total, ranks = elements(tuple(after)), []

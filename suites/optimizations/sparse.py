@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paceline.fixtures.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
+from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
 from paceline.suites.optimizations.quantization import LEAST_SHARE, leave_fast_path
 from paceline.suites.optimizations.reasons import no_weights
 
@@ -19,8 +19,8 @@ def _to_csr(model: Call, inputs: Inputs) -> Prepared:
     import torch
     from torch import nn
 
-    from paceline.suites.optimizations.packed_layers import replace_layers
-    from paceline.suites.optimizations.sparse_layers import CsrLinear
+    from paceline.suites.layers.packed import replace_layers
+    from paceline.suites.layers.sparse import CsrLinear
 
     def sparse(layer: nn.Module) -> nn.Module | None:
         return CsrLinear.from_linear(layer, RATE) if type(layer) is nn.Linear else None
@@ -34,7 +34,7 @@ def _to_csr(model: Call, inputs: Inputs) -> Prepared:
 def _unsupported(model: Call, _inputs: Inputs, device_type: str) -> str | None:
     from torch import nn
 
-    from paceline.suites.optimizations.weights import share_of_weights
+    from paceline.suites.observe.weights import share_of_weights
 
     if (reason := no_weights(model)) is not None:
         return reason
@@ -52,9 +52,9 @@ def _evidence(model: Call, prepared: Prepared) -> str:
     import torch
     from torch import nn
 
-    from paceline.suites.optimizations.observation import elements, observe
-    from paceline.suites.optimizations.removal import SLACK, check_share_of_each, check_smallest_removed
-    from paceline.suites.optimizations.weights import serialized_bytes
+    from paceline.suites.observe.observation import elements, observe
+    from paceline.suites.observe.removal import SLACK, check_share_of_each, check_smallest_removed
+    from paceline.suites.observe.weights import serialized_bytes
 
     before, after = observe(model, prepared.inputs).matrices, observe(prepared.call, prepared.inputs).matrices
     if len(before) != len(after):

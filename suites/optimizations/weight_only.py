@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from paceline.fixtures.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
+from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
 from paceline.suites.optimizations.quantization import LEAST_SHARE, leave_fast_path
 from paceline.suites.optimizations.reasons import no_weights
 
@@ -31,7 +31,7 @@ _NAMES = {8: "int8 weight-only", 4: "int4 weight-only", 2: "ternary"}
 def _int8_layer(layer: nn.Module) -> nn.Module:
     from torch import nn
 
-    from paceline.suites.optimizations.packed_layers import EightBits, Int8Linear, Unpacking
+    from paceline.suites.layers.packed import EightBits, Int8Linear, Unpacking
 
     if Int8Linear.takes(layer):
         assert isinstance(layer, nn.Linear)
@@ -42,7 +42,7 @@ def _int8_layer(layer: nn.Module) -> nn.Module:
 def _int4_layer(layer: nn.Module) -> nn.Module:
     from torch import nn
 
-    from paceline.suites.optimizations.packed_layers import FourBits, Int4Linear, Unpacking
+    from paceline.suites.layers.packed import FourBits, Int4Linear, Unpacking
 
     if Int4Linear.takes(layer):
         assert isinstance(layer, nn.Linear)
@@ -51,7 +51,7 @@ def _int4_layer(layer: nn.Module) -> nn.Module:
 
 
 def _ternary_layer(layer: nn.Module) -> nn.Module:
-    from paceline.suites.optimizations.packed_layers import Ternary, Unpacking
+    from paceline.suites.layers.packed import Ternary, Unpacking
 
     return Unpacking(layer, Ternary)
 
@@ -63,7 +63,7 @@ def _apply(model: Call, inputs: Inputs, bits: int) -> Prepared:
     import torch
     from torch import nn
 
-    from paceline.suites.optimizations.packed_layers import Unpacking, replace_layers
+    from paceline.suites.layers.packed import Unpacking, replace_layers
 
     assert isinstance(model, nn.Module)
     with torch.no_grad():
@@ -82,12 +82,12 @@ def _apply(model: Call, inputs: Inputs, bits: int) -> Prepared:
 def _unsupported(model: Call, _inputs: Inputs, _device_type: str) -> str | None:
     from torch import nn
 
-    from paceline.suites.optimizations.weights import share_of_weights
+    from paceline.suites.observe.weights import share_of_weights
 
     if (reason := no_weights(model)) is not None:
         return reason
     assert isinstance(model, nn.Module)
-    from paceline.suites.optimizations.packed_layers import PACKABLE
+    from paceline.suites.layers.packed import PACKABLE
 
     share = share_of_weights(model, [module for module in model.modules() if type(module) in PACKABLE])
     if share < LEAST_SHARE:
@@ -100,8 +100,8 @@ def _evidence(model: Call, prepared: Prepared, bits: int) -> str:
     holds it against the original's."""
     from torch import nn
 
-    from paceline.suites.optimizations.observation import elements, observe
-    from paceline.suites.optimizations.weights import serialized_bytes
+    from paceline.suites.observe.observation import elements, observe
+    from paceline.suites.observe.weights import serialized_bytes
 
     before, after = observe(model, prepared.inputs).matrices, observe(prepared.call, prepared.inputs)
     if len(before) != len(after.matrices):

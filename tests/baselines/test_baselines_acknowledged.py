@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from paceline.baselines.acknowledgements import (
+from paceline.baselines.files.acknowledgement_file import (
     Acknowledgement,
     Acknowledgements,
     dump_entry,
@@ -21,12 +21,12 @@ from paceline.baselines.acknowledgements import (
     parse_acknowledgements,
     percent_text,
 )
-from paceline.baselines.acknowledging import acknowledge
-from paceline.baselines.files import BaselineError, FormatError, StoreError
-from paceline.baselines.gate import blocks, exit_code
-from paceline.baselines.metrics import LATENCY, SIZE, THROUGHPUT
+from paceline.baselines.files.atomic import BaselineError, FormatError, StoreError
+from paceline.baselines.judgement.acknowledge import acknowledge
+from paceline.baselines.judgement.gate import blocks, exit_code
+from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
 from paceline.baselines.records import Case, Fingerprint, Level, Metric, Save
-from paceline.baselines.verdicts import Comparison, Judgement, Policy, Verdict
+from paceline.baselines.records.metrics import LATENCY, SIZE, THROUGHPUT
 
 TODAY = date(2026, 3, 4)
 CASE = Case("mlp", "bf16", "cpu", 1)
@@ -291,7 +291,7 @@ def test_another_metric_or_case_is_not_acknowledged() -> None:
     assert exit_code(found, found.policy) == 10
 
 
-def test_an_expired_entry_blocks_again_and_is_told() -> None:
+def test_an_expired_entry_blocks_again_and_is_stated() -> None:
     found = acknowledge(judged(compared(Verdict.REGRESSED, 1.05)), known(ENTRY), today=date(2026, 4, 1))
     assert exit_code(found, found.policy) == 10
     (note,) = found.notes
@@ -301,7 +301,7 @@ def test_an_expired_entry_blocks_again_and_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("comparison", "is_told"),
+    ("comparison", "is_stated"),
     [
         (compared(Verdict.UNCHANGED, 1.0), True),
         (compared(Verdict.IMPROVED, 0.9), True),
@@ -313,12 +313,12 @@ def test_an_expired_entry_blocks_again_and_is_told() -> None:
         (compared(Verdict.INCONCLUSIVE, 1.05), False),
     ],
 )
-def test_an_entry_that_is_no_longer_needed_is_told(comparison: Comparison, is_told: bool) -> None:
+def test_an_entry_that_is_no_longer_needed_is_stated(comparison: Comparison, is_stated: bool) -> None:
     found = acknowledge(judged(comparison), known(ENTRY), today=TODAY)
-    assert [note.code for note in found.notes] == ["acknowledgement_not_needed"] * is_told
+    assert [note.code for note in found.notes] == ["acknowledgement_not_needed"] * is_stated
 
 
-def test_against_a_revision_nobody_knows_whether_a_stored_baseline_still_needs_it() -> None:
+def test_against_a_revision_no_one_knows_whether_a_stored_baseline_still_needs_it() -> None:
     before = judged(compared(Verdict.UNCHANGED, 1.0))
     assert acknowledge(before, known(ENTRY), today=TODAY, stored={ENTRY.key}).notes == ()
     save = Save("0123abc", False, "2026-03-01T00:00:00Z", "me", "first", ("r0",), {})
@@ -327,7 +327,7 @@ def test_against_a_revision_nobody_knows_whether_a_stored_baseline_still_needs_i
 
 
 @pytest.mark.parametrize(
-    ("stored", "told"),
+    ("stored", "stated"),
     [
         ({("mlp-bf16-cpu-b8", "latency_ns")}, "did you mean mlp-bf16-cpu-b8?"),
         ({("mlp-bf16-cpu-b1", "latency_n")}, "did you mean latency_n?"),
@@ -336,11 +336,11 @@ def test_against_a_revision_nobody_knows_whether_a_stored_baseline_still_needs_i
         (set(), ""),  # nobody can tell
     ],
 )
-def test_an_entry_for_what_is_not_there_is_told(stored: set[tuple[str, str]], told: str) -> None:
+def test_an_entry_for_what_is_not_there_is_stated(stored: set[tuple[str, str]], stated: str) -> None:
     other = compared(Verdict.UNCHANGED, 1.0, case=Case("net", "eager", "cpu", 1), metric=SIZE)
     found = acknowledge(judged(other), known(ENTRY), today=TODAY, stored=stored)
-    assert [note.code for note in found.notes] == ["acknowledgement_unknown"] * bool(told)
-    assert all(told in note.sentence for note in found.notes)
+    assert [note.code for note in found.notes] == ["acknowledgement_unknown"] * bool(stated)
+    assert all(stated in note.sentence for note in found.notes)
 
 
 judgements = st.lists(

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paceline.baselines.analysis import analyse, analyse_measured
-from paceline.baselines.comparison import ORDER, compare
-from paceline.baselines.gate import blocks, exit_code
-from paceline.baselines.metrics import LATENCY, PARAMETERS, PREPARATION, SIZE, THROUGHPUT, TOP1_AGREEMENT
+from paceline.baselines.judgement.gate import blocks, exit_code
+from paceline.baselines.judgement.notes import analyse, analyse_measured
+from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
 from paceline.baselines.records import (
     Baseline,
     Case,
@@ -30,7 +29,8 @@ from paceline.baselines.records import (
     Run,
     Save,
 )
-from paceline.baselines.verdicts import Comparison, Judgement, Policy, Verdict
+from paceline.baselines.records.metrics import LATENCY, PARAMETERS, PREPARATION, SIZE, THROUGHPUT, TOP1_AGREEMENT
+from paceline.baselines.stored.compare import ORDER, compare
 
 MACHINE = Fingerprint({"cpu": "x"}, {"kernel": "6"})
 SELECTION = {"tier": "default"}
@@ -208,7 +208,7 @@ def test_gone_needs_the_same_selection_and_a_whole_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("saved", "asked", "is_asked"),
+    ("saved", "requested", "is_requested"),
     [
         ({"args": "suites"}, {"args": "suites"}, True),
         ({"args": "suites/test_a.py::test[x]"}, {"args": "suites"}, True),
@@ -234,13 +234,13 @@ def test_gone_needs_the_same_selection_and_a_whole_run() -> None:
         ({"args": "it's", "keyword": "a"}, {"args": "it's"}, True),
     ],
 )
-def test_gone_is_what_a_run_was_asked_for_by_name_or_by_more(
-    saved: dict[str, str], asked: dict[str, str], is_asked: bool
+def test_gone_is_what_a_run_was_requested_for_by_name_or_by_more(
+    saved: dict[str, str], requested: dict[str, str], is_requested: bool
 ) -> None:
     base = baseline(entry("a"), entry("b"), selection={**SELECTION, **saved})
-    found = compare(base, run(measured("a", 100.0), selection={**SELECTION, **asked}), POLICY)
-    assert found.not_selected == (not is_asked)
-    assert [one.case.model for one in found.comparisons if one.verdict is Verdict.GONE] == ["b"] * is_asked
+    found = compare(base, run(measured("a", 100.0), selection={**SELECTION, **requested}), POLICY)
+    assert found.not_selected == (not is_requested)
+    assert [one.case.model for one in found.comparisons if one.verdict is Verdict.GONE] == ["b"] * is_requested
 
 
 def test_what_was_accepted_apart_is_gone_as_what_was_saved_first() -> None:
@@ -280,7 +280,7 @@ def test_another_machine_is_refused_naming_the_fields() -> None:
     assert exit_code(found, POLICY) == 11
 
 
-def test_another_kernel_is_told_and_does_not_refuse() -> None:
+def test_another_kernel_is_stated_and_does_not_refuse() -> None:
     new = run(measured("a", 100.0), fingerprint=dataclasses.replace(MACHINE, details={"kernel": "7"}))
     found = compare(baseline(entry("a")), new, POLICY)
     assert only(found).verdict is Verdict.NO_CHANGE_SEEN

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paceline.baselines.comparison import ORDER
-from paceline.baselines.confirm import compare_epochs
-from paceline.baselines.decision import Decision, cleared, decide, holm
-from paceline.baselines.metrics import LATENCY, PEAK_DEVICE_MEMORY, PEAK_RSS, PREPARATION, SIZE, THROUGHPUT
-from paceline.baselines.paired import sign_flip_p
-from paceline.baselines.ranks import exceedances, signed_rank_tail
+from paceline.baselines.ab.compare import compare_epochs
+from paceline.baselines.ab.decide import Decision, cleared, decide, holm
+from paceline.baselines.ab.screen import suspects, unsettled
+from paceline.baselines.ab.settings import Rule
+from paceline.baselines.judgement.verdicts import Comparison, Policy, Verdict
 from paceline.baselines.records import Build, Case, Epoch, Level, Metric, Note, Turn
-from paceline.baselines.rule import Rule
-from paceline.baselines.screening import suspects, unsettled
-from paceline.baselines.verdicts import Comparison, Policy, Verdict
+from paceline.baselines.records.metrics import LATENCY, PEAK_DEVICE_MEMORY, PEAK_RSS, PREPARATION, SIZE, THROUGHPUT
+from paceline.baselines.stats.power import sign_flip_p
+from paceline.baselines.stats.signed_rank import exceedances, signed_rank_tail
+from paceline.baselines.stored.compare import ORDER
 
 RULE, POLICY = Rule(), Policy()
 EFFECTS = st.lists(st.floats(-0.2, 0.2), max_size=18)

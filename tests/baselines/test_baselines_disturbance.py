@@ -11,14 +11,14 @@ import numpy.typing as npt
 import pytest
 from scipy.optimize import linprog
 
-from paceline.baselines.analysis import analyse_measured
-from paceline.baselines.codec import outcome_from_json, outcome_to_json
-from paceline.baselines.dip import CRITICAL, MOST_SAMPLES, dip, two_levels
-from paceline.baselines.disturbance import analyse_epochs, analyse_timing
-from paceline.baselines.files import FormatError
-from paceline.baselines.metrics import LATENCY, THROUGHPUT
-from paceline.baselines.parsing import Fields
+from paceline.baselines.files.atomic import FormatError
+from paceline.baselines.files.codec import outcome_from_json, outcome_to_json
+from paceline.baselines.files.strict_json import Fields
+from paceline.baselines.judgement.disturbance import analyse_epochs, analyse_timing
+from paceline.baselines.judgement.notes import analyse_measured
 from paceline.baselines.records import Build, Case, Conditions, Epoch, Level, Measured, Metric, Note, Turn
+from paceline.baselines.records.metrics import LATENCY, THROUGHPUT
+from paceline.baselines.stats.bimodality import CRITICAL, MOST_SAMPLES, dip, two_levels
 
 Array = npt.NDArray[np.float64]
 CASE = Case("net", "eager", "cpu", 1)
@@ -243,7 +243,7 @@ def test_epochs_that_were_disturbed_are_counted() -> None:
 # -- as a file ---------------------------------------------------------------------------------------------------------
 
 
-def test_conditions_are_stored_without_what_was_not_told() -> None:
+def test_conditions_are_stored_without_what_was_not_stated() -> None:
     measured = Measured(CASE, LATENCY, (1.0, 2.0), conditions=replace(QUIET, major_faults=0))
     stored = outcome_to_json(measured)
     assert stored["conditions"] == {

@@ -14,12 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paceline.baselines.baselinefile import dump_baseline, entry_order, load_baseline, shortened
-from paceline.baselines.files import BaselineError, FormatError, StoreError
-from paceline.baselines.journal import Journal
-from paceline.baselines.metrics import LATENCY, PARAMETERS
-from paceline.baselines.parsing import MAX_NAME, MAX_TEXT
-from paceline.baselines.progress import Finished, Part, Plan, Result
+from paceline.baselines.files.atomic import BaselineError, FormatError, StoreError
+from paceline.baselines.files.baseline_file import dump_baseline, entry_order, load_baseline, shortened
+from paceline.baselines.files.journal import Journal
+from paceline.baselines.files.run_file import read_run
+from paceline.baselines.files.strict_json import MAX_NAME, MAX_TEXT
 from paceline.baselines.records import (
     Baseline,
     Case,
@@ -36,7 +35,8 @@ from paceline.baselines.records import (
     Run,
     Save,
 )
-from paceline.baselines.runfile import read_run
+from paceline.baselines.records.metrics import LATENCY, PARAMETERS
+from paceline.baselines.records.progress import Finished, Part, Plan, Result
 
 # Any text that UTF-8 can hold: control characters, markup and emoji are ordinary names here.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

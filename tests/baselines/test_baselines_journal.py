@@ -16,19 +16,19 @@ from typing import Any
 
 import pytest
 
-from paceline.baselines.files import FormatError, StoreError
-from paceline.baselines.metrics import LATENCY
+from paceline.baselines.files.atomic import FormatError, StoreError
+from paceline.baselines.files.run_file import Journal, new_run_id, read_run, recover
 from paceline.baselines.records import Case, Cause, Fingerprint, Measured, NotMeasured, Run
-from paceline.baselines.runfile import Journal, new_run_id, read_run, recover
+from paceline.baselines.records.metrics import LATENCY
 
 HEADER = Run("r1", Fingerprint({"cpu": "x"}), "abc", False, "2025-11-22T00:00:00Z", {}, False, ())
 WRITER = """
 import sys
 from pathlib import Path
 from typing import Any
-from paceline.baselines.metrics import LATENCY
+from paceline.baselines.records.metrics import LATENCY
 from paceline.baselines.records import Case, Fingerprint, Measured, Run
-from paceline.baselines.runfile import Journal
+from paceline.baselines.files.run_file import Journal
 header = Run(sys.argv[2], Fingerprint({}), "", False, "2025-11-22T00:00:00Z", {}, False, ())
 journal = Journal.start(Path(sys.argv[1]), header)
 for size in range(1, 4):

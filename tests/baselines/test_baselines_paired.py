@@ -12,13 +12,9 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paceline.baselines.dependence import (
-    MOST,
-    dependent_p,
-    serial_correlation,
-)
-from paceline.baselines.metrics import LATENCY, SIZE, THROUGHPUT
-from paceline.baselines.paired import (
+from paceline.baselines.records import Build, Case, Epoch, Metric, Turn
+from paceline.baselines.records.metrics import LATENCY, SIZE, THROUGHPUT
+from paceline.baselines.stats.power import (
     Clearing,
     Look,
     Side,
@@ -32,9 +28,13 @@ from paceline.baselines.paired import (
     spread,
     walsh_interval,
 )
-from paceline.baselines.ranks import critical_count, exceedances, signed_rank_tail, walsh_averages
-from paceline.baselines.records import Build, Case, Epoch, Metric, Turn
-from paceline.baselines.statistics import estimate
+from paceline.baselines.stats.samples import estimate
+from paceline.baselines.stats.serial_correlation import (
+    MOST,
+    dependent_p,
+    serial_correlation,
+)
+from paceline.baselines.stats.signed_rank import critical_count, exceedances, signed_rank_tail, walsh_averages
 
 CASE = Case("mlp", "bf16", "cpu", 1)
 # Hamilton depression scale factor IV before and after a tranquilizer, nine patients: Hollander & Wolfe, example 3.1.
@@ -148,7 +148,7 @@ def test_the_distribution_is_that_of_all_signs_flipped(epochs: int) -> None:
     assert sign_flip_p(list(values), 0, "greater") == (sums >= exceedances(values, 0.0, "greater")).mean()
 
 
-def test_zeros_and_ties_count_against_the_side_that_is_asked_about() -> None:
+def test_zeros_and_ties_count_against_the_side_that_is_requested_about() -> None:
     assert sign_flip_p([0.0] * 8, 0, "greater") == sign_flip_p([0.0] * 8, 0, "less") == 1
     assert sign_flip_p([1.0] * 8, 0, "greater") == 2**-8
     # -1 has the highest rank of the tied ones for "greater" (W = 6 of 10), and the lowest for "less" (W = 1).
@@ -333,7 +333,7 @@ def test_luck_of_the_simulation_promises_no_more_than_a_mean_could(epochs: int) 
 
 @pytest.mark.parametrize("sigma", [0.0, 0.01, 0.02, 0.03, 0.05, 0.08])
 @pytest.mark.parametrize("level", [0.01, 0.0005, 0.00005])
-def test_as_many_epochs_as_are_asked_for_do(sigma: float, level: float) -> None:
+def test_as_many_epochs_as_are_requested_for_do(sigma: float, level: float) -> None:
     settings = {"level": level, "null": math.log(1.005), "min_effect": math.log(1.02)}
     epochs = epochs_to_detect(math.log(1.05), sigma, power=0.8, **settings)
     assert chance_to_convict(math.log(1.05), sigma, epochs, **settings) >= 0.77

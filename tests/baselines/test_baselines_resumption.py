@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from paceline.baselines.files import FormatError
-from paceline.baselines.metrics import LATENCY, SIZE
-from paceline.baselines.progress import Finished, Part, Plan
+from paceline.baselines.files.atomic import FormatError
+from paceline.baselines.files.resume import ResumeError, check_same, differences, find_run, find_save, parts, taken
+from paceline.baselines.files.run_file import Journal, read_run, recover
 from paceline.baselines.records import Case, Fingerprint, Measured, Metric, Run
-from paceline.baselines.resumption import ResumeError, check_same, differences, find_run, find_save, parts, taken
-from paceline.baselines.runfile import Journal, read_run, recover
+from paceline.baselines.records.metrics import LATENCY, SIZE
+from paceline.baselines.records.progress import Finished, Part, Plan
 
 PLAN = Plan(("t.py::a", "t.py::b", "t.py::c"), {"seed": "0"}, {"net.py": "d1"})
 HEADER = Run(

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paceline.baselines.paired import chance_to_convict
-from paceline.baselines.planning import epochs_needed
-from paceline.baselines.rule import Rule, is_suspect, stays_suspect
+from paceline.baselines.ab.plan import epochs_needed
+from paceline.baselines.ab.settings import Rule, is_suspect, stays_suspect
+from paceline.baselines.stats.power import chance_to_convict
 
 RULE = Rule()
 

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paceline.baselines.confirm import compare_epochs
-from paceline.baselines.decision import cleared, decide
-from paceline.baselines.metrics import LATENCY
-from paceline.baselines.paired import chance_to_convict
-from paceline.baselines.planning import epochs_needed, planned_epochs
-from paceline.baselines.ranks import walsh_averages
+from paceline.baselines.ab.compare import compare_epochs
+from paceline.baselines.ab.decide import cleared, decide
+from paceline.baselines.ab.plan import epochs_needed, planned_epochs
+from paceline.baselines.ab.screen import Screen, going_on, plan, suspects
+from paceline.baselines.ab.settings import Rule
+from paceline.baselines.judgement.verdicts import Policy, Verdict
 from paceline.baselines.records import Build, Case, Epoch, Turn
-from paceline.baselines.rule import Rule
-from paceline.baselines.screening import Screen, going_on, plan, suspects
-from paceline.baselines.verdicts import Policy, Verdict
+from paceline.baselines.records.metrics import LATENCY
+from paceline.baselines.stats.power import chance_to_convict
+from paceline.baselines.stats.signed_rank import walsh_averages
 
 RULE, POLICY = Rule(), Policy()
 SIGMAS = st.floats(0, 0.2)

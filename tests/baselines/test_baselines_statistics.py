@@ -12,9 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import polygamma
 
-from paceline.baselines.metrics import LATENCY, PARAMETERS, PREPARATION, THROUGHPUT
-from paceline.baselines.noise import Noise, detectable, fit_prior, geometric_mean, inverse_trigamma, moderated, screen
-from paceline.baselines.statistics import can_bound, ecdf, estimate, paired_speedup, percentiles
+from paceline.baselines.records.metrics import LATENCY, PARAMETERS, PREPARATION, THROUGHPUT
+from paceline.baselines.stats.process_noise import (
+    Noise,
+    detectable,
+    fit_prior,
+    geometric_mean,
+    inverse_trigamma,
+    moderated,
+    screen,
+)
+from paceline.baselines.stats.samples import can_bound, ecdf, estimate, paired_speedup, percentiles
 
 SETTINGS = {"band": 0.02, "alpha": 0.01, "confidence": 0.95, "power": 0.8}
 POSITIVE = st.floats(1e-3, 1e12)
@@ -165,7 +173,7 @@ def test_speed_up_of_a_worked_example() -> None:
     assert paired_speedup([10.0] * 30, [25.0] * 30, "higher").ratio == pytest.approx(0.4)
 
 
-def test_a_speed_up_that_cannot_be_told_is_not_told() -> None:
+def test_a_speed_up_that_cannot_be_stated_is_not_stated() -> None:
     assert paired_speedup([], [1.0]) == paired_speedup([1.0], []) == (None, None, None)
     assert paired_speedup([0.0] * 30, [1.0] * 30) == (None, None, None)
     assert paired_speedup([1.0] * 11, [2.0] * 11) == (2.0, None, None)

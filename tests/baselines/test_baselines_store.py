@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paceline.baselines.baselinefile import dump_baseline
-from paceline.baselines.files import FormatError, StoreError, write_atomically
-from paceline.baselines.metrics import LATENCY, PARAMETERS, PREPARATION
+from paceline.baselines.files.atomic import FormatError, StoreError, write_atomically
+from paceline.baselines.files.baseline_file import dump_baseline
 from paceline.baselines.records import Baseline, Case, Cause, Fingerprint, Measured, Metric, NotMeasured, Outcome, Run
-from paceline.baselines.store import PromotionError, Store, merge, summarize
+from paceline.baselines.records.metrics import LATENCY, PARAMETERS, PREPARATION
+from paceline.baselines.stored.store import PromotionError, Store, merge, summarize
 
 MLP = Case("mlp", "eager", "cpu", 1)
 CNN = Case("cnn", "eager", "cpu", 1)

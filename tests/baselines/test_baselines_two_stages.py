@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from paceline.baselines.decision import decide
-from paceline.baselines.noise import fit_prior, moderated
-from paceline.baselines.planning import planned_epochs
-from paceline.baselines.ranks import sign_flip_p, walsh_averages
-from paceline.baselines.rule import Rule
-from paceline.baselines.verdicts import Verdict
+from paceline.baselines.ab.decide import decide
+from paceline.baselines.ab.plan import planned_epochs
+from paceline.baselines.ab.settings import Rule
+from paceline.baselines.judgement.verdicts import Verdict
+from paceline.baselines.stats.process_noise import fit_prior, moderated
+from paceline.baselines.stats.signed_rank import sign_flip_p, walsh_averages
 
 RULE = Rule()
 Draw = Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
@@ -55,7 +55,7 @@ def both_looks(
     rng: np.random.Generator, draw: Draw, sigma: np.ndarray, change: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which cases the first look does not clear, which both looks' epochs together do not, and how much each case
-    scatters by all that it has. (:class:`paceline.baselines.screening.Screen` on arrays.)"""
+    scatters by all that it has. (:class:`paceline.baselines.ab.screen.Screen` on arrays.)"""
     first = RULE.screen_epochs
     screen = change[:, None] + sigma[:, None] * draw(rng, (len(sigma), first + RULE.second_look_epochs))
     rows = [row[:first] for row in screen]

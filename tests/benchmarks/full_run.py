@@ -11,7 +11,6 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 
-from paceline.baselines import metrics
 from paceline.baselines.records import (
     Case,
     Cause,
@@ -22,6 +21,7 @@ from paceline.baselines.records import (
     NotMeasured,
     Outcome,
     Run,
+    metrics,
 )
 from paceline.suites import models, optimizations
 

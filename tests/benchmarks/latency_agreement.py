@@ -24,12 +24,12 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from pytest_benchmark.utils import NameWrapper
 
 from paceline.fixtures.devices import get_device
-from paceline.fixtures.guards import garbage_collection_held, thread_count
-from paceline.fixtures.ledger import Ledger
 from paceline.fixtures.measurements.latency import pedantic_rounds
-from paceline.fixtures.measurements.timing import plan_rounds, time_paired
-from paceline.fixtures.measurements.warmup import warm_up
-from paceline.fixtures.prepare import Bench, prepare
+from paceline.fixtures.preparation.prepare import Bench, prepare
+from paceline.fixtures.timing.guards import garbage_collection_held, thread_count
+from paceline.fixtures.timing.ledger import Ledger
+from paceline.fixtures.timing.pairing import plan_rounds, time_paired
+from paceline.fixtures.timing.warm_up import warm_up
 from paceline.suites.models import MODELS
 from paceline.suites.optimizations import OPTIMIZATIONS
 

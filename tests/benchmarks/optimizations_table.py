@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import torch
 
 from paceline.fixtures.devices import get_device
-from paceline.fixtures.ledger import Ledger
 from paceline.fixtures.measurements.footprint import size_bytes
-from paceline.fixtures.prepare import NotMeasuredError, prepare
+from paceline.fixtures.preparation.prepare import NotMeasuredError, prepare
+from paceline.fixtures.timing.ledger import Ledger
 from paceline.suites.models import MODELS
 from paceline.suites.optimizations import OPTIMIZATIONS
 

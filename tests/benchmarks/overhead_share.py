@@ -15,9 +15,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from paceline.baselines.runfile import read_run
+from paceline.baselines.files.run_file import read_run
 from paceline.baselines.settings import load_settings
-from paceline.fixtures.ledger import overhead_share, profile_lines
+from paceline.fixtures.timing.ledger import overhead_share, profile_lines
 
 ROOT = Path(__file__).parents[2]
 BOUND = 0.15

@@ -19,13 +19,12 @@ from pathlib import Path
 
 from full_run import make_full_run  # beside this script
 
-from paceline.baselines import metrics
-from paceline.baselines.comparison import compare
-from paceline.baselines.promotion import summarize
-from paceline.baselines.records import Case, Fingerprint, Measured, Run
-from paceline.baselines.verdicts import Policy
-from paceline.reports.html import render_html
-from paceline.reports.page import build_page
+from paceline.baselines.judgement.verdicts import Policy
+from paceline.baselines.records import Case, Fingerprint, Measured, Run, metrics
+from paceline.baselines.stored.compare import compare
+from paceline.baselines.stored.promote import summarize
+from paceline.reports.outputs.html import render_html
+from paceline.reports.page.page import build_page
 
 CASES = 500
 SAMPLES = 200

@@ -20,10 +20,10 @@ import pytest
 import torch._dynamo
 import torch.utils.flop_counter  # noqa: F401
 
-import paceline.fixtures.session
-import paceline.reports.html  # noqa: F401
+import paceline.fixtures.run.session
+import paceline.reports.outputs.html  # noqa: F401
+from paceline.baselines.files.run_file import read_run
 from paceline.baselines.records import Run
-from paceline.baselines.runfile import read_run
 
 SETTINGS = """
 [tool.paceline]

@@ -31,12 +31,12 @@ except ImportError:
     sys.exit("atheris is not installed: make .neighbours/.installed, then set PYTHONPATH=.neighbours")
 
 with atheris.instrument_imports(include=["paceline.baselines"]):
-    from paceline.baselines import codec, parsing
-    from paceline.baselines.acknowledgements import Acknowledgement, dump_entry, load_acknowledgements
-    from paceline.baselines.baselinefile import dump_baseline, parse_baseline
-    from paceline.baselines.files import FormatError
-    from paceline.baselines.metrics import LATENCY
-    from paceline.baselines.progress import Finished, Part, Plan
+    from paceline.baselines.files import codec
+    from paceline.baselines.files import strict_json as parsing
+    from paceline.baselines.files.acknowledgement_file import Acknowledgement, dump_entry, load_acknowledgements
+    from paceline.baselines.files.atomic import FormatError
+    from paceline.baselines.files.baseline_file import dump_baseline, parse_baseline
+    from paceline.baselines.files.run_file import Journal, read_run
     from paceline.baselines.records import (
         Baseline,
         Case,
@@ -51,7 +51,8 @@ with atheris.instrument_imports(include=["paceline.baselines"]):
         Save,
     )
     from paceline.baselines.records import Run as RunRecord
-    from paceline.baselines.runfile import Journal, read_run
+    from paceline.baselines.records.metrics import LATENCY
+    from paceline.baselines.records.progress import Finished, Part, Plan
 
 STARTED = "2026-01-02T03:04:05+00:00"
 LONGEST_MESSAGE = 4000

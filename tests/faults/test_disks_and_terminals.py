@@ -17,13 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from paceline.baselines.files import StoreError, write_atomically
-from paceline.baselines.metrics import LATENCY
+from paceline.baselines.files.atomic import StoreError, write_atomically
+from paceline.baselines.files.run_file import Journal, new_run_id, read_run, recover
 from paceline.baselines.records import Case, Fingerprint, Measured, Run
-from paceline.baselines.runfile import Journal, new_run_id, read_run, recover
+from paceline.baselines.records.metrics import LATENCY
 from paceline.baselines.settings import Settings
-from paceline.baselines.store import Store, merge, summarize
-from paceline.fixtures.session import Session
+from paceline.baselines.stored.store import Store, merge, summarize
+from paceline.fixtures.run.session import Session
 
 STARTED = "2026-01-02T03:04:05+00:00"
 HEADER = Run("r1", Fingerprint({"cpu_model": "x"}), "abc", False, STARTED, {}, False, ())
@@ -84,13 +84,13 @@ def test_a_disk_with_no_room_left_but_for_the_journal_is_named(small_disk: Path)
 
 
 def test_after_room_is_made_the_run_goes_on(small_disk: Path) -> None:
-    ballast = small_disk / "ballast"
-    ballast.write_bytes(b"x" * 200_000)
+    padding = small_disk / "ballast"
+    padding.write_bytes(b"x" * 200_000)
     journal = Journal.start(small_disk, HEADER)
     with pytest.raises(StoreError, match="the disk is full"):
         append_until_full(journal)
     number = len(read_run(journal.path).outcomes) + 1
-    ballast.unlink()
+    padding.unlink()
     journal.append(outcome(number))
     run = read_run(journal.finish(True, {}, ()))
     assert run.complete
@@ -124,8 +124,8 @@ def test_a_read_only_disk_is_named(read_only_disk: Path) -> None:
     assert Store(read_only_disk / "there is none").names() == ()
 
 
-AS_NOBODY = """
-from paceline.baselines.files import StoreError, write_atomically
+AS_ANOTHER_USER = """
+from paceline.baselines.files.atomic import StoreError, write_atomically
 import os, pathlib, sys
 if os.geteuid() == 0:  # root may write anywhere
     os.setgid(65534)
@@ -141,7 +141,9 @@ def test_a_folder_of_somebody_else_is_named() -> None:
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o555)
         target = Path(name) / "main.json"
-        done = subprocess.run([sys.executable, "-c", AS_NOBODY, target], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", AS_ANOTHER_USER, target], capture_output=True, text=True, check=False
+        )
         assert f"cannot write {target}: Permission denied; choose a folder that you may write to" in done.stdout
         assert list(Path(name).iterdir()) == []
 

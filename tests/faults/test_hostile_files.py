@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from paceline.baselines.baselinefile import dump_baseline, load_baseline
-from paceline.baselines.comparison import compare
-from paceline.baselines.files import BaselineError, FormatError, StoreError
-from paceline.baselines.metrics import LATENCY
+from paceline.baselines.files.atomic import BaselineError, FormatError, StoreError
+from paceline.baselines.files.baseline_file import dump_baseline, load_baseline
+from paceline.baselines.files.run_file import Journal, read_run
+from paceline.baselines.judgement.verdicts import Policy, Verdict
 from paceline.baselines.records import Baseline, Case, Entry, Fingerprint, Level, Measured, Note, Run, Save
-from paceline.baselines.runfile import Journal, read_run
-from paceline.baselines.store import Store
-from paceline.baselines.verdicts import Policy, Verdict
+from paceline.baselines.records.metrics import LATENCY
+from paceline.baselines.stored.compare import compare
+from paceline.baselines.stored.store import Store
 from paceline.reports.__main__ import main
 
 STARTED = "2026-01-02T03:04:05+00:00"

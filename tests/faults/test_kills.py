@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from paceline.baselines.files import PromotionError
-from paceline.baselines.runfile import read_run, recover
-from paceline.baselines.store import Store, summarize
+from paceline.baselines.files.atomic import PromotionError
+from paceline.baselines.files.run_file import read_run, recover
+from paceline.baselines.stored.store import Store, summarize
 
 KILLS = 20
 SERVER = """
@@ -26,14 +26,14 @@ from datetime import datetime, timezone
 from itertools import count
 from pathlib import Path
 
-from paceline.baselines.files import write_atomically
-from paceline.baselines.metrics import LATENCY
+from paceline.baselines.files.atomic import write_atomically
+from paceline.baselines.records.metrics import LATENCY
 from paceline.baselines.records import Case, Fingerprint, Measured, Run
-from paceline.baselines.runfile import Journal
-from paceline.baselines.store import Store, merge, summarize
-from paceline.baselines.verdicts import Judgement, Policy
-from paceline.reports.html import render_html
-from paceline.reports.page import build_page
+from paceline.baselines.files.run_file import Journal
+from paceline.baselines.stored.store import Store, merge, summarize
+from paceline.baselines.judgement.verdicts import Judgement, Policy
+from paceline.reports.outputs.html import render_html
+from paceline.reports.page.page import build_page
 
 FOLDER = Path(sys.argv[2])
 STARTED = "2026-01-02T03:04:05+00:00"
@@ -175,7 +175,7 @@ def test_what_a_killed_writer_left_beside_a_file_is_cleared_away_later(tmp_path:
         path.write_text("half a fi", "utf-8")
     for path in (abandoned, foreign):
         os.utime(path, (hours_ago, hours_ago))
-    from paceline.baselines.files import write_atomically
+    from paceline.baselines.files.atomic import write_atomically
 
     write_atomically(tmp_path / "whole.json", "whole")
     assert {path.name for path in tmp_path.iterdir()} == {"whole.json", young.name, foreign.name}

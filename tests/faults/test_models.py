@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from paceline.baselines.files import PromotionError
-from paceline.baselines.promotion import summarize
+from paceline.baselines.files.atomic import PromotionError
 from paceline.baselines.records import Cause, Measured, NotMeasured, Outcome, Run
+from paceline.baselines.stored.promote import summarize
 
 Inside = Callable[..., pytest.RunResult]
 OnlyRun = Callable[[], Run]
@@ -78,7 +78,7 @@ def test_a_model_that_fails_is_a_fault_and_the_others_are_measured(
 
 
 def _skip_unless_exits_are_refused() -> None:
-    from paceline.fixtures import instrument
+    from paceline.fixtures.measurements import instrument
 
     if not hasattr(instrument, "exit_refused"):
         pytest.skip("os._exit would end this very process: tried in a process of its own by test_slow_crashes.py")
@@ -120,7 +120,7 @@ def test_a_model_that_prints_megabytes(inside: Inside, only_run: OnlyRun) -> Non
     assert sum(len(repr(outcome)) for outcome in run.outcomes) < 2_000_000
 
 
-def test_a_model_that_changes_the_random_state_disturbs_nobody(inside: Inside) -> None:
+def test_a_model_that_changes_the_random_state_disturbs_no_one(inside: Inside) -> None:
     torch.manual_seed(5)
     random.seed(5)
     before = torch.get_rng_state(), random.getstate()
@@ -213,7 +213,7 @@ def test_outputs_of_every_kind_are_measured(inside: Inside, output: str) -> None
 
 
 @pytest.mark.parametrize("output", ["None", "object()", "(layer(x), iter([1]))"])
-def test_what_cannot_be_looked_at_is_measured_and_proven_by_nobody(
+def test_what_cannot_be_looked_at_is_measured_and_proven_by_no_one(
     inside: Inside, only_run: OnlyRun, output: str
 ) -> None:
     inside(bad(f"return {output}")).assert_outcomes(failed=1, passed=3)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from paceline.baselines.records import Measured, Run
-from paceline.baselines.store import Store
+from paceline.baselines.stored.store import Store
 
 COUNTED = """
 PAUSE_S = {pause_s}

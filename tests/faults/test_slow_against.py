@@ -135,7 +135,7 @@ def test_a_living_abs_trees_are_left_alone(repository: Any) -> None:
     process = begun(repository)
     (tree,) = exports(repository)
     other = subprocess.run(
-        [os.sys.executable, "-c", "from paceline.fixtures.ab.sides import clear_abandoned; print(clear_abandoned())"],  # type: ignore[attr-defined]
+        [os.sys.executable, "-c", "from paceline.fixtures.ab.export import clear_abandoned; print(clear_abandoned())"],  # type: ignore[attr-defined]
         env={**os.environ, **repository.env},
         capture_output=True,
         text=True,

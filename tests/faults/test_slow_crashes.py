@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from paceline.baselines.files.run_file import read_run
 from paceline.baselines.records import Cause, Measured, NotMeasured
-from paceline.baselines.runfile import read_run
-from paceline.baselines.store import Store
+from paceline.baselines.stored.store import Store
 
 pytestmark = pytest.mark.slow
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from paceline.baselines.files import StoreError
+from paceline.baselines.files.atomic import StoreError
+from paceline.baselines.files.run_file import recover
 from paceline.baselines.records import Level, Measured
-from paceline.baselines.runfile import recover
-from paceline.baselines.store import Store
+from paceline.baselines.stored.store import Store
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from paceline.baselines.records import Cause, Measured, NotMeasured
-from paceline.baselines.store import Store
+from paceline.baselines.stored.store import Store
 
 pytestmark = pytest.mark.slow
 

@@ -22,7 +22,7 @@ from series import QUIET, recordings
 from versus import tell_peers
 from whole import read_costs, read_whole_runs
 
-from paceline.baselines.rule import Rule
+from paceline.baselines.ab.settings import Rule
 
 
 def write_card(store: Store, output: Path, site: Path, effort: Effort | None = None) -> str:

@@ -33,11 +33,11 @@ from series import BLOCK, Recording, Series, machine_of, mutual, serial, sigma_o
 from whole import Cost, WholeRun
 from words import COMMAND, item, paragraph
 
-from paceline.baselines.planning import planned_epochs
-from paceline.baselines.rule import Rule
-from paceline.baselines.verdicts import Verdict
-from paceline.fixtures.ab.against import BUILDS
-from paceline.fixtures.ab.turns import BUILD_S
+from paceline.baselines.ab.plan import planned_epochs
+from paceline.baselines.ab.settings import Rule
+from paceline.baselines.judgement.verdicts import Verdict
+from paceline.fixtures.ab.stages import BUILDS
+from paceline.fixtures.timing.turns import BUILD_S
 
 MANY = 40
 """Cases of a run through both stages."""
@@ -138,10 +138,10 @@ def _both_stages(recording: Recording, rule: Rule, effort: Effort) -> Iterator[s
     in_order = courses_in_order(recording.still, rule)
     simulated = courses_redrawn(recording.still, rule, cases=MANY, runs=effort.runs)
     undecided = Share.over(one.is_undecided for one in in_order)
-    yield from item(f"In order, both stages, all {len(recording.still)} cases at once: {_told(in_order)}.")
-    yield from item(f"Runs that end with a case undecided, in order: {undecided} ({UNDECIDED.told(undecided)}).")
+    yield from item(f"In order, both stages, all {len(recording.still)} cases at once: {_summary(in_order)}.")
+    yield from item(f"Runs that end with a case undecided, in order: {undecided} ({UNDECIDED.stated(undecided)}).")
     figure = Simulated(sum(one.is_undecided for one in simulated), len(simulated), len(recording.epochs))
-    yield from item(f"The same, simulated, of {MANY} cases: {figure} ({UNDECIDED.told(figure)}).")
+    yield from item(f"The same, simulated, of {MANY} cases: {figure} ({UNDECIDED.stated(figure)}).")
 
 
 def _forced_in_order(recording: Recording, rule: Rule) -> Iterator[str]:
@@ -149,18 +149,18 @@ def _forced_in_order(recording: Recording, rule: Rule) -> Iterator[str]:
     verdicts = ", ".join(f"{number} {verdict.value}" for verdict, number in found.verdicts.items())
     yield from item(
         f"In order, all {len(recording.still)} cases, each at the level of one among {SUITE}: runs with a false "
-        f"*regressed* {found.regressed} ({NONE.told(found.regressed)}); with a false *improved*, which is the same "
-        f"with the sides swapped, {found.improved} ({NONE.told(found.improved)})."
+        f"*regressed* {found.regressed} ({NONE.stated(found.regressed)}); with a false *improved*, which is the same "
+        f"with the sides swapped, {found.improved} ({NONE.stated(found.improved)})."
         + (f" All verdicts of their cases: {verdicts}." if verdicts else "")
     )
 
 
 def _forced_redrawn(recording: Recording, rule: Rule, effort: Effort) -> Iterator[str]:
     figure = alarms_redrawn(recording.still, rule, UNRESTS[0], among=SUITE, runs=effort.runs)
-    yield from item(f"Simulated, {SUITE} cases forced into the confirmation: {figure} ({ALARMS.told(figure)}).")
+    yield from item(f"Simulated, {SUITE} cases forced into the confirmation: {figure} ({ALARMS.stated(figure)}).")
 
 
-def _told(courses: Sequence[Course]) -> str:
+def _summary(courses: Sequence[Course]) -> str:
     if not courses:
         return "not recorded"
     verdicts = [verdict for one in courses for verdict in one.verdicts]
@@ -220,8 +220,8 @@ def _at_sizes(recording: Recording, at_sizes: Mapping[float, Power], goals: Mapp
     yield "| ---: | ---: | --- | --- | --- | --- |"
     for size, found in at_sizes.items():
         goal = goals[size]
-        told = f"{found.in_order} | {goal.told(found.in_order)} | {found.redrawn} | {goal.told(found.redrawn)}"
-        yield f"| +{100 * size:g} % | {found.cases} | {told} |"
+        stated = f"{found.in_order} | {goal.stated(found.in_order)} | {found.redrawn} | {goal.stated(found.redrawn)}"
+        yield f"| +{100 * size:g} % | {found.cases} | {stated} |"
 
 
 def _known_from(recording: Recording) -> str:
@@ -292,7 +292,7 @@ def _covered(recordings: Sequence[Recording], rule: Rule) -> Iterator[str]:
     for epochs in (6, 8, 16):
         for together in (False, True):
             found = coverage(recordings, rule, epochs, together=together)
-            cells = f"{found.still} | {COVERED.told(found.still)} | {found.slowed} | {COVERED.told(found.slowed)}"
+            cells = f"{found.still} | {COVERED.stated(found.still)} | {found.slowed} | {COVERED.stated(found.slowed)}"
             yield f"| {epochs} | {'together' if together else 'alone'} | {percent(found.nominal)} | {cells} |"
 
 
@@ -306,8 +306,8 @@ def tell_loaded(loaded: Recording, machines: Machines, rule: Rule, effort: Effor
         yield from _forced_in_order(loaded, rule)
         in_order = courses_in_order(loaded.still, rule)
         alarms = Share.over(Verdict.REGRESSED in one.verdicts for one in in_order)
-        yield from item(f"In order, both stages: {_told(in_order)}. Runs with a false *regressed*: {alarms} "
-                         f"({NONE.told(alarms)}).")  # fmt: skip
+        yield from item(f"In order, both stages: {_summary(in_order)}. Runs with a false *regressed*: {alarms} "
+                         f"({NONE.stated(alarms)}).")  # fmt: skip
         yield from _forced_redrawn(loaded, rule, effort)
         yield ""
     if loaded.slowed:
@@ -368,7 +368,7 @@ def tell_whole_runs(
         f"this bounds the rate of false alarms only at {percent(alarmed.interval[1])}. Runs with an *improved*: "
         f"{improved}."
     )
-    yield from item(f"Runs that ended undecided: {undecided} ({UNDECIDED.told(undecided)}).")
+    yield from item(f"Runs that ended undecided: {undecided} ({UNDECIDED.stated(undecided)}).")
     spent = [float(np.mean([getattr(run, name) for run in runs])) for name in ("elapsed_s", "measuring_s")]
     yield from item(f"A run took {spent[0]:.0f} s, of which {spent[1]:.0f} s in timed calls.")
     if foretelling is None:
@@ -402,9 +402,9 @@ def tell_cost(costs: Sequence[Cost], machines: Machines) -> Iterator[str]:
     for one in sorted(costs, key=lambda cost: cost.started):
         ratio = one.against_measuring_s / one.plain_measuring_s
         seconds = (one.plain_measuring_s, one.plain_s, one.against_measuring_s, one.against_s)
-        told = f"≤ {COST:g}: {'yes' if ratio <= COST else 'no'}"
+        stated = f"≤ {COST:g}: {'yes' if ratio <= COST else 'no'}"
         cells = " | ".join(f"{spent:.0f} s" for spent in seconds)
         on = machines.number(machine_of(one.machine))
-        yield f"| {one.started} | {on} | {one.revision[:12]} | {cells} | {ratio:.2f} | {told} |"
+        yield f"| {one.started} | {on} | {one.revision[:12]} | {cells} | {ratio:.2f} | {stated} |"
     if not costs:
         yield "| not recorded | | | | | | | | |"

@@ -93,7 +93,7 @@ class Goal:
     def is_met(self, value: float) -> bool:
         return self.low <= value <= self.high
 
-    def told(self, figure: Share | Redrawn | Simulated) -> str:
+    def stated(self, figure: Share | Redrawn | Simulated) -> str:
         """Whether it is met. Only trials in order can prove it; the others say what the recorded epochs tell."""
         if math.isnan(figure.value):
             return f"{self.text}: not recorded"

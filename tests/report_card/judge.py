@@ -14,17 +14,17 @@ import numpy as np
 from figures import Redrawn, Share, Simulated
 from series import SEED, Array, Positions, Recording, Series, drawn_run, redrawn
 
-from paceline.baselines.comparison import Key
-from paceline.baselines.confirm import compare_epochs
-from paceline.baselines.decision import cleared, decide
-from paceline.baselines.metrics import LATENCY
-from paceline.baselines.planning import planned_epochs
-from paceline.baselines.ranks import critical_count, signed_rank_tail
+from paceline.baselines.ab.compare import compare_epochs
+from paceline.baselines.ab.decide import cleared, decide
+from paceline.baselines.ab.plan import planned_epochs
+from paceline.baselines.ab.screen import Screen, suspects
+from paceline.baselines.ab.settings import Rule
+from paceline.baselines.judgement.verdicts import Policy, Verdict
 from paceline.baselines.records import Build, Case, Epoch, Turn
-from paceline.baselines.rule import Rule
-from paceline.baselines.screening import Screen, suspects
-from paceline.baselines.verdicts import Policy, Verdict
-from paceline.fixtures.ab.against import BUILDS
+from paceline.baselines.records.metrics import LATENCY
+from paceline.baselines.stats.signed_rank import critical_count, signed_rank_tail
+from paceline.baselines.stored.compare import Key
+from paceline.fixtures.ab.stages import BUILDS
 
 SUITE = 200
 """Cases of the run whose false alarms are asked for."""
@@ -115,7 +115,7 @@ UNRESTS = (
 
 def until_cleared(effects: Sequence[Array], rule: Rule) -> list[tuple[float, ...]]:
     """The effects of one confirmation's suspects, each as far as the tool would have measured it
-    (:meth:`paceline.fixtures.ab.against.Against.confirm`)."""
+    (:meth:`paceline.fixtures.ab.stages.Against.confirm`)."""
     taken = {place: tuple(one[: rule.least_epochs - 1]) for place, one in enumerate(effects)}
 
     def still(places: Iterable[int]) -> set[int]:

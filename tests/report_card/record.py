@@ -20,11 +20,11 @@ from pathlib import Path
 
 from recording import Record, RecordedEpoch, Store, thin
 
-from paceline.baselines.paired import epoch_effect
 from paceline.baselines.settings import load_settings
-from paceline.fixtures.ab.against import BUILDS
-from paceline.fixtures.ab.duel import Contest, Ring, choose_core, run_epoch
-from paceline.fixtures.ab.sides import Sides
+from paceline.baselines.stats.power import epoch_effect
+from paceline.fixtures.ab.epoch import Experiment, Trial, choose_core, run_epoch
+from paceline.fixtures.ab.export import Sides
+from paceline.fixtures.ab.stages import BUILDS
 from paceline.fixtures.host.environment import fingerprint
 
 SUBJECT = Path(__file__).parent / "subject"
@@ -94,7 +94,7 @@ def record(
     recorded = 0
     with subject_repository() as tree, Sides(tree, "HEAD") as sides, busy_neighbours(neighbours):
         node_ids = [node_id for node_id in collect(tree) if any(name in node_id for name in only.split(","))]
-        ring = Ring(
+        experiment = Experiment(
             sides=sides,
             args=ARGS,
             subfolder=Path(),
@@ -109,7 +109,7 @@ def record(
         while recorded < most and time.monotonic() + longest < deadline:
             number = store.next_number(condition)
             started, began = datetime.datetime.now(datetime.timezone.utc), time.monotonic()
-            contests = run_epoch(ring, number, node_ids, builds=BUILDS, seed=number)
+            trials = run_epoch(experiment, number, node_ids, builds=BUILDS, seed=number)
             longest = max(longest, time.monotonic() - began)
             store.write(
                 RecordedEpoch(
@@ -118,7 +118,7 @@ def record(
                     started.isoformat(timespec="seconds"),
                     round(time.monotonic() - began, 1),
                     machine,
-                    tuple(_record(contest) for contest in contests),
+                    tuple(_record(trial) for trial in trials),
                 )
             )
             recorded += 1
@@ -126,10 +126,10 @@ def record(
     return recorded
 
 
-def _record(contest: Contest) -> Record:
-    if len(contest.epochs) != 1:
-        raise RuntimeError(f"{contest.node_id} gave no pair: {contest.outcomes}")
-    (epoch,) = contest.epochs
+def _record(trial: Trial) -> Record:
+    if len(trial.epochs) != 1:
+        raise RuntimeError(f"{trial.node_id} gave no pair: {trial.outcomes}")
+    (epoch,) = trial.epochs
     workload, percent = epoch.case.model.rsplit("_extra", 1)
     turns = [turn for build in epoch.builds for turn in build.turns]
     base = [sample for turn in turns for sample in turn.base]
@@ -139,7 +139,7 @@ def _record(contest: Contest) -> Record:
         int(percent),
         round(epoch_effect(epoch), 7),
         round(epoch_effect(replace(epoch, builds=epoch.builds[:1])), 7),
-        round(contest.turns_s, 3),
+        round(trial.turns_s, 3),
         (len(base), len(new)),
         (thin(base), thin(new)),
     )

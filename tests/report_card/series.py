@@ -12,8 +12,8 @@ import numpy.typing as npt
 from figures import Redrawn, Share
 from recording import RecordedEpoch, Store
 
-from paceline.baselines.dependence import inflation, serial_correlation
-from paceline.baselines.ranks import hodges_lehmann, walsh_interval
+from paceline.baselines.stats.serial_correlation import inflation, serial_correlation
+from paceline.baselines.stats.signed_rank import hodges_lehmann, walsh_interval
 
 Array = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.intp]

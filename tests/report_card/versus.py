@@ -15,8 +15,8 @@ from recording import MOST_SAMPLES
 from series import Recording, redrawn
 from words import paragraph
 
-from paceline.baselines.rule import Rule
-from paceline.baselines.verdicts import Verdict
+from paceline.baselines.ab.settings import Rule
+from paceline.baselines.judgement.verdicts import Verdict
 
 
 def tell_peers(

@@ -17,7 +17,7 @@ from typing import Any
 
 from record import ARGS, EXTRA_VARIABLE, subject_repository
 
-from paceline.baselines.rule import Rule
+from paceline.baselines.ab.settings import Rule
 
 ROOT = Path(__file__).parents[2]
 CASES = "python_loop,perceptron"

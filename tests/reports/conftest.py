@@ -12,9 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from paceline.baselines import metrics
-from paceline.baselines.comparison import compare
-from paceline.baselines.promotion import summarize
+from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
 from paceline.baselines.records import (
     Case,
     Cause,
@@ -28,10 +26,12 @@ from paceline.baselines.records import (
     Outcome,
     Run,
     Save,
+    metrics,
 )
-from paceline.baselines.statistics import estimate
-from paceline.baselines.verdicts import Comparison, Judgement, Policy, Verdict
-from paceline.reports.page import Page, build_page
+from paceline.baselines.stats.samples import estimate
+from paceline.baselines.stored.compare import compare
+from paceline.baselines.stored.promote import summarize
+from paceline.reports.page.page import Page, build_page
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=timezone.utc)
 HOSTILE = (

@@ -12,21 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paceline.baselines import metrics
-from paceline.baselines.acknowledgements import Acknowledgement, Acknowledgements, parse_acknowledgements
-from paceline.baselines.acknowledging import acknowledge
-from paceline.baselines.baselinefile import dump_baseline
-from paceline.baselines.journal import Journal
-from paceline.baselines.records import Baseline, Case, Entry, Fingerprint, Measured, Metric, Run, Save
-from paceline.baselines.verdicts import Comparison, Judgement, Policy, Verdict
+from paceline.baselines.files.acknowledgement_file import Acknowledgement, Acknowledgements, parse_acknowledgements
+from paceline.baselines.files.baseline_file import dump_baseline
+from paceline.baselines.files.journal import Journal
+from paceline.baselines.judgement.acknowledge import acknowledge
+from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
+from paceline.baselines.records import Baseline, Case, Entry, Fingerprint, Measured, Metric, Run, Save, metrics
 from paceline.reports.__main__ import main
-from paceline.reports.acknowledged import DAYS, suggest_entries
-from paceline.reports.document import render_json
-from paceline.reports.html import render_html
-from paceline.reports.junit import render_junit
-from paceline.reports.markdown import prose, render_markdown
-from paceline.reports.page import Page, build_page
-from paceline.reports.terminal import render_terminal
+from paceline.reports.outputs.html import render_html
+from paceline.reports.outputs.json_document import render_json
+from paceline.reports.outputs.junit_xml import render_junit
+from paceline.reports.outputs.markdown import prose, render_markdown
+from paceline.reports.outputs.terminal import render_terminal
+from paceline.reports.page.acknowledged import DAYS, suggest_entries
+from paceline.reports.page.page import Page, build_page
 
 TODAY = date(2026, 3, 4)
 ONE, TWO, THREE = (Case("mlp", "bf16", "cpu", size) for size in (1, 2, 3))
@@ -117,7 +116,7 @@ def test_every_output_shows_what_is_acknowledged(passed: Page) -> None:
     assert "What blocks" not in html
 
 
-def test_programs_are_told_too(blocked: Page) -> None:
+def test_programs_are_stated_too(blocked: Page) -> None:
     document = json.loads(render_json(blocked))
     assert document["acknowledged"] == 1
     assert document["counts"]["regressed"] == {"number": 3, "blocking": 2, "acknowledged": 1}
@@ -129,9 +128,9 @@ def test_programs_are_told_too(blocked: Page) -> None:
     assert junit.find("testsuite/properties/property[@name='acknowledged']").get("value") == "1"  # type: ignore[union-attr]
     (known,) = [case for case in junit.iter("testcase") if case.get("name") == THREE.id]
     assert known.find("failure") is None
-    told = known.find("properties/property[@name='acknowledgement']")
-    assert told is not None
-    assert "acknowledged until 2026-03-04" in str(told.get("value"))
+    stated = known.find("properties/property[@name='acknowledgement']")
+    assert stated is not None
+    assert "acknowledged until 2026-03-04" in str(stated.get("value"))
     assert junit.get("failures") == "2"
 
 
@@ -163,7 +162,7 @@ def test_an_entry_is_offered_for_each_blocking_row_that_has_none(blocked: Page) 
     assert json.loads(render_json(page))["commands"]["acknowledge"] == offered
 
 
-def test_of_a_changed_tree_nobody_knows_the_revision() -> None:
+def test_of_a_changed_tree_no_one_knows_the_revision() -> None:
     one = compared(ONE, Verdict.REGRESSED, 1.05)
     (offered,) = suggest_entries([one], make_run(one, dirty=True), TODAY)
     assert 'revision = ""' in offered

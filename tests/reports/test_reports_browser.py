@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from paceline.reports.html import render_html
-from paceline.reports.page import Page
+from paceline.reports.outputs.html import render_html
+from paceline.reports.page.page import Page
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -191,11 +191,11 @@ def test_marks_and_labels_of_a_front_do_not_cover_each_other(browse: Browse, jud
 
 
 def test_no_request_leaves_the_page(browse: Browse, hostile: Page, tmp_path: Path) -> None:
-    asked = []
+    requested = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append(self.path)
+            requested.append(self.path)
             self.send_response(200)
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.end_headers()
@@ -209,7 +209,7 @@ def test_no_request_leaves_the_page(browse: Browse, hostile: Page, tmp_path: Pat
         threading.Thread(target=server.serve_forever, daemon=True).start()
         browse("", address=f"http://127.0.0.1:{server.server_port}/report", flags=(f"--log-net-log={log}",))
         server.shutdown()
-    assert asked == ["/report"]
+    assert requested == ["/report"]
     # the browser has errands of its own; the only foreign host that the page names is this one
     assert "evil.example" in render_html(hostile)
     assert "evil.example" not in log.read_text(encoding="utf-8")

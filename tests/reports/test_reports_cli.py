@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from paceline.baselines import metrics
-from paceline.baselines.journal import Journal
-from paceline.baselines.records import Case, Cause, Fingerprint, Measured, NotMeasured, Outcome, Run
-from paceline.baselines.store import Store, summarize
+from paceline.baselines.files.journal import Journal
+from paceline.baselines.records import Case, Cause, Fingerprint, Measured, NotMeasured, Outcome, Run, metrics
+from paceline.baselines.stored.store import Store, summarize
 from paceline.reports.__main__ import main
 
 Make = Callable[..., Path]
@@ -83,7 +82,7 @@ def test_compare_with_run_files(store_run: Make, inside: Path, capsys: pytest.Ca
 def test_compare_with_a_stored_baseline_by_name_and_by_file(
     store_run: Make, inside: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from paceline.baselines.runfile import read_run
+    from paceline.baselines.files.run_file import read_run
 
     (inside / "pyproject.toml").write_text('[tool.paceline]\nbaselines = "kept"\n', encoding="utf-8")
     runs = [read_run(store_run(f"base-{number}")) for number in range(1, 6)]

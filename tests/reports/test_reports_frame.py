@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
+from paceline.baselines.judgement.verdicts import Judgement
 from paceline.baselines.records import Measured
-from paceline.baselines.verdicts import Judgement
-from paceline.reports import frame
-from paceline.reports.page import Page
+from paceline.reports.outputs import frame
+from paceline.reports.page.page import Page
 
 
 def test_a_run_is_one_row_for_each_case_and_metric(example: Page) -> None:

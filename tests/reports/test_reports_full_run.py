@@ -10,16 +10,16 @@ from types import ModuleType
 
 import pytest
 
-from paceline.baselines.metrics import TIME_PER_OUTPUT_TOKEN, TIME_TO_FIRST_TOKEN
 from paceline.baselines.records import Metric, NotMeasured
-from paceline.reports.bymodel import FULL_ROWS, group_by_model
-from paceline.reports.document import render_json
-from paceline.reports.html import render_html
-from paceline.reports.markdown import render_markdown
-from paceline.reports.matrix import build_matrix
-from paceline.reports.matrixdoc import render_matrix
-from paceline.reports.page import Page
-from paceline.reports.terminal import render_terminal
+from paceline.baselines.records.metrics import TIME_PER_OUTPUT_TOKEN, TIME_TO_FIRST_TOKEN
+from paceline.reports.outputs.html import render_html
+from paceline.reports.outputs.json_document import render_json
+from paceline.reports.outputs.markdown import render_markdown
+from paceline.reports.outputs.matrix import build_matrix
+from paceline.reports.outputs.matrix_document import render_matrix
+from paceline.reports.outputs.terminal import render_terminal
+from paceline.reports.page.by_model import FULL_ROWS, group_by_model
+from paceline.reports.page.page import Page
 from paceline.suites.models import MODELS
 
 
@@ -85,7 +85,7 @@ def test_models_are_folded_the_gravest_first(judged: Page) -> None:
     assert 0 not in blocking[: len([one for one in blocking if one])]
 
 
-def test_points_of_a_sweep_are_told_with_it(judged: Page) -> None:
+def test_points_of_a_sweep_are_stated_with_it(judged: Page) -> None:
     assert not [detail for detail in judged.details if detail.case.batch_size not in (None, 1)]
     stated = json.loads(render_json(judged))["shown"]
     sizes = {one["case"]["batch_size"] for one in stated if one["metric"]["name"] == "sweep_throughput_per_s"}
@@ -95,7 +95,7 @@ def test_points_of_a_sweep_are_told_with_it(judged: Page) -> None:
 
 
 @pytest.mark.parametrize("metric", [TIME_TO_FIRST_TOKEN, TIME_PER_OUTPUT_TOKEN], ids=lambda metric: metric.name)
-def test_generation_is_told_of_every_model_that_generates(judged: Page, metric: Metric) -> None:
+def test_generation_is_stated_of_every_model_that_generates(judged: Page, metric: Metric) -> None:
     generating = {model.name for model in MODELS if model.new_tokens}
     rows = [row for row in judged.rows if row.metric == metric and row.comparison.ratio is not None]
     assert {row.case.model for row in rows} == generating

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from paceline.baselines.verdicts import Verdict
-from paceline.reports import words
-from paceline.reports.html import render_html
-from paceline.reports.page import Page
+from paceline.baselines.judgement.verdicts import Verdict
+from paceline.reports.outputs.html import render_html
+from paceline.reports.page.page import Page
+from paceline.reports.wording import words
 
 TEXT_PAIRS = [
     *itertools.product(["ink", "soft", "link", "bad", "good", "doubt"], ["page"]),

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from paceline.baselines import metrics
-from paceline.baselines.journal import Journal
-from paceline.baselines.progress import Plan
+from paceline.baselines.files.journal import Journal
+from paceline.baselines.files.run_file import read_run
 from paceline.baselines.records import (
     Case,
     Cause,
@@ -24,11 +23,12 @@ from paceline.baselines.records import (
     NotMeasured,
     Outcome,
     Run,
+    metrics,
 )
-from paceline.baselines.runfile import read_run
+from paceline.baselines.records.progress import Plan
 from paceline.reports.__main__ import main
-from paceline.reports.matrix import UNPROVEN, IncompleteMatrixError, Lack, MatrixCell, build_matrix, state_of
-from paceline.reports.matrixdoc import render_matrix
+from paceline.reports.outputs.matrix import UNPROVEN, IncompleteMatrixError, Lack, MatrixCell, build_matrix, state_of
+from paceline.reports.outputs.matrix_document import render_matrix
 
 MODELS, OPTIMIZATIONS = ("mlp", "text_transformer"), ("compile", "eager", "int8_dynamic")
 REASONS = {

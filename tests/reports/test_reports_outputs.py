@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from paceline.baselines.verdicts import Verdict
-from paceline.reports.document import render_json
-from paceline.reports.html import render_html
-from paceline.reports.junit import render_junit
-from paceline.reports.markdown import code, prose, render_markdown
-from paceline.reports.page import Page
-from paceline.reports.terminal import render_terminal
-from paceline.reports.text import as_ascii, columns, visible
+from paceline.baselines.judgement.verdicts import Verdict
+from paceline.reports.outputs.html import render_html
+from paceline.reports.outputs.json_document import render_json
+from paceline.reports.outputs.junit_xml import render_junit
+from paceline.reports.outputs.markdown import code, prose, render_markdown
+from paceline.reports.outputs.terminal import render_terminal
+from paceline.reports.page.page import Page
+from paceline.reports.wording.text import as_ascii, columns, visible
 
 
 def _reject(name: str) -> Any:
@@ -146,8 +146,7 @@ def test_markdown_escapes_what_marks_up() -> None:
 
 
 def test_a_comment_of_very_many_rows_still_fits(page_of: Any) -> None:
-    from paceline.baselines import metrics
-    from paceline.baselines.records import Case
+    from paceline.baselines.records import Case, metrics
 
     rows = [
         (Case("m" * 200 + str(index), "eager", "cpu", 1), metrics.LATENCY, 1.1, Verdict.REGRESSED)

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from paceline.baselines import metrics
-from paceline.baselines.progress import Finished, Plan
+from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
 from paceline.baselines.records import (
     Case,
     Cause,
@@ -24,12 +23,14 @@ from paceline.baselines.records import (
     Outcome,
     Run,
     Save,
+    metrics,
 )
-from paceline.baselines.verdicts import Comparison, Judgement, Policy, Verdict
-from paceline.reports import commands, words
-from paceline.reports.commands import CommandLine
-from paceline.reports.page import Page, build_page
-from paceline.reports.terminal import render_terminal
+from paceline.baselines.records.progress import Finished, Plan
+from paceline.reports.outputs.terminal import render_terminal
+from paceline.reports.page import commands
+from paceline.reports.page.commands import CommandLine
+from paceline.reports.page.page import Page, build_page
+from paceline.reports.wording import words
 
 PageOf = Callable[..., Page]
 ONE, TWO = Case("mlp", "eager", "cpu", 1), Case("mlp", "int8", "cpu", 8)
@@ -291,8 +292,8 @@ def test_pytest_runs_what_is_printed(
         """
     )
     items, _ = pytester.inline_genitems()
-    asked = {(Case(item.name, "eager", "cpu", 1), "m"): item.nodeid for item in items if "[" in item.name}
-    command = commands.rerun(asked, CommandLine(("unused",), ("-p", "no:cacheprovider", "-v"), asked))
+    requested = {(Case(item.name, "eager", "cpu", 1), "m"): item.nodeid for item in items if "[" in item.name}
+    command = commands.rerun(requested, CommandLine(("unused",), ("-p", "no:cacheprovider", "-v"), requested))
     done = subprocess.run(["sh", "-c", command], cwd=pytester.path, capture_output=True, text=True, check=False)
     assert f"{len(hostile_texts)} passed" in done.stdout, done.stdout + done.stderr
     assert "test_other" not in done.stdout

@@ -10,9 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paceline.baselines import metrics
-from paceline.baselines.records import Case, Cause, Fingerprint, Measured, NotMeasured, Outcome, Run
-from paceline.reports.pareto import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, ParetoChart, build_charts, draw, front
+from paceline.baselines.records import Case, Cause, Fingerprint, Measured, NotMeasured, Outcome, Run, metrics
+from paceline.reports.pictures.front import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    ParetoChart,
+    build_charts,
+    draw,
+    front,
+)
 
 POINTS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)).map(lambda one: (float(one[0]), float(one[1]))))
 Values = tuple[float, float | None, float | None]
@@ -84,7 +94,7 @@ def test_what_was_not_measured_is_in_no_chart() -> None:
     assert charts_of({"eager": (1e6, None, None), "bf16": (1e6, None, None)}) == []
 
 
-def test_the_front_is_told_by_shape_number_and_word() -> None:
+def test_the_front_is_stated_by_shape_number_and_word() -> None:
     (chart,) = charts_of(EXAMPLE)
     by_size, by_difference = re.findall(r"<svg.*?</svg>", draw(chart))
     assert 'on the front: int8, tiny"' in by_size

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paceline.reports import quantities
+from paceline.reports.wording import quantities
 
 MINUS = quantities.MINUS
 

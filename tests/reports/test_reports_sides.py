@@ -8,16 +8,16 @@ from datetime import datetime, timezone
 
 import pytest
 
-from paceline.baselines.changes import Commit, FileChange, SideChanges
-from paceline.baselines.metrics import LATENCY
+from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
 from paceline.baselines.records import Case, Difference, Fingerprint, Level, Measured, Note, Run
-from paceline.baselines.verdicts import Comparison, Judgement, Policy, Verdict
-from paceline.reports.document import render_json
-from paceline.reports.html import render_html
-from paceline.reports.markdown import render_markdown
-from paceline.reports.page import Page, build_page
-from paceline.reports.sides import sides_line
-from paceline.reports.terminal import render_terminal
+from paceline.baselines.records.metrics import LATENCY
+from paceline.baselines.records.side_changes import Commit, FileChange, SideChanges
+from paceline.reports.outputs.html import render_html
+from paceline.reports.outputs.json_document import render_json
+from paceline.reports.outputs.markdown import render_markdown
+from paceline.reports.outputs.terminal import render_terminal
+from paceline.reports.page.page import Page, build_page
+from paceline.reports.wording.side_changes import sides_line
 
 HOSTILE = "<img src=x onerror=alert(1)> \x1b[31mred\u202e"
 CHANGES = SideChanges(

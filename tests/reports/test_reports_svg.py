@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paceline.reports import svg
+from paceline.reports.pictures import svg
 
 SAMPLES = st.lists(st.floats(0.001, 1e12), min_size=1, max_size=500)
 

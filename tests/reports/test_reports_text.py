@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paceline.reports.text import as_ascii, columns, one_line, visible, wrap
+from paceline.reports.wording.text import as_ascii, columns, one_line, visible, wrap
 
 ANY_TEXT = st.text(st.characters(exclude_categories=[]), max_size=200)
 

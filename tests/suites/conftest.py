@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from paceline.fixtures.guards import thread_count
+from paceline.fixtures.timing.guards import thread_count
 
 
 @pytest.fixture(autouse=True, scope="module")

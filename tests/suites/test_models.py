@@ -10,10 +10,10 @@ import pytest
 import torch
 import torchvision  # type: ignore[import-untyped]
 
-from paceline.fixtures import trees
-from paceline.fixtures.axes import Model
-from paceline.fixtures.measurements.fidelity import difference
 from paceline.fixtures.measurements.footprint import flops, parameters, size_bytes
+from paceline.fixtures.preparation import trees
+from paceline.fixtures.preparation.axes import Model
+from paceline.fixtures.preparation.difference import difference
 from paceline.suites.models import MODELS
 from paceline.suites.models.cifar import compressed_cnn, simple_cnn
 

@@ -12,12 +12,12 @@ import torch
 import torch._inductor
 from torch import nn
 
-from paceline.fixtures.axes import NotAppliedError, Prepared, UnsupportedError
-from paceline.fixtures.guards import TimeLimitExceeded
 from paceline.fixtures.host.toolchain import cpp_compiler
 from paceline.fixtures.measurements.footprint import size_bytes
+from paceline.fixtures.preparation.axes import NotAppliedError, Prepared, UnsupportedError
+from paceline.fixtures.timing.guards import TimeLimitExceeded
+from paceline.suites.layers.aoti_package import PackagedModel
 from paceline.suites.optimizations.exported import AOTI, _refuse_crash
-from paceline.suites.optimizations.packages import PackagedModel
 
 
 class Tiny(nn.Module):

@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import nn
 
-from paceline.fixtures.axes import Call, Inputs, NotAppliedError, Optimization, Prepared, UnsupportedError
-from paceline.fixtures.chains import Chain, chain, resolve_chain
-from paceline.fixtures.measurements.fidelity import difference
 from paceline.fixtures.measurements.footprint import size_bytes
+from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared, UnsupportedError
+from paceline.fixtures.preparation.chains import Chain, chain, resolve_chain
+from paceline.fixtures.preparation.difference import difference
 from paceline.suites.optimizations import OPTIMIZATIONS
 from paceline.suites.optimizations.exported import JIT_FREEZE
 from paceline.suites.optimizations.layout import CHANNELS_LAST, FUSE_CONV_BN
@@ -231,6 +231,6 @@ def test_names_resolve() -> None:
 
 
 def test_importing_chains_imports_no_torch() -> None:
-    code = "import sys, paceline.fixtures.chains; print('torch' in sys.modules)"
+    code = "import sys, paceline.fixtures.preparation.chains; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

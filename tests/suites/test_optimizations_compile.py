@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import nn
 
-from paceline.fixtures.axes import Model, NotAppliedError, Prepared
-from paceline.fixtures.measurements.fidelity import difference
-from paceline.fixtures.trees import call_with
+from paceline.fixtures.preparation.axes import Model, NotAppliedError, Prepared
+from paceline.fixtures.preparation.difference import difference
+from paceline.fixtures.preparation.trees import call_with
 from paceline.suites.models import MODELS
 from paceline.suites.optimizations.graph import COMPILE, compiled
 

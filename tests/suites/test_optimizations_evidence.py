@@ -13,7 +13,7 @@ from torch.ao import quantization
 from torch.ao.quantization import quantize_fx
 from torch.nn.utils import prune
 
-from paceline.fixtures.axes import NotAppliedError, Optimization, Prepared, UnsupportedError
+from paceline.fixtures.preparation.axes import NotAppliedError, Optimization, Prepared, UnsupportedError
 from paceline.suites.optimizations.layout import CHANNELS_LAST, FUSE_CONV_BN
 from paceline.suites.optimizations.precision import BF16
 from paceline.suites.optimizations.pruning import PRUNE_STRUCTURED, PRUNE_UNSTRUCTURED

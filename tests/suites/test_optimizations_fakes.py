@@ -11,13 +11,11 @@ import pytest
 import torch
 from torch import nn
 
-from paceline.fixtures.axes import NotAppliedError, Optimization, Prepared, UnsupportedError
-from paceline.fixtures.measurements.fidelity import difference
 from paceline.fixtures.measurements.footprint import size_bytes
-from paceline.fixtures.trees import call_with
-from paceline.suites.optimizations.exported import EXPORT, JIT_FREEZE
-from paceline.suites.optimizations.observation import observe
-from paceline.suites.optimizations.packed_layers import (
+from paceline.fixtures.preparation.axes import NotAppliedError, Optimization, Prepared, UnsupportedError
+from paceline.fixtures.preparation.difference import difference
+from paceline.fixtures.preparation.trees import call_with
+from paceline.suites.layers.packed import (
     EightBits,
     FourBits,
     Int4Linear,
@@ -26,13 +24,15 @@ from paceline.suites.optimizations.packed_layers import (
     Unpacking,
     replace_layers,
 )
-from paceline.suites.optimizations.packing import eight_bits
+from paceline.suites.layers.packing import eight_bits
+from paceline.suites.layers.sparse import CsrLinear
+from paceline.suites.observe.observation import observe
+from paceline.suites.optimizations.exported import EXPORT, JIT_FREEZE
 from paceline.suites.optimizations.precision import AUTOCAST_BF16, AUTOCAST_FP16, FP16
 from paceline.suites.optimizations.pruning import PRUNE_SENSITIVITY, PRUNE_UNSTRUCTURED, output_sensitivity
 from paceline.suites.optimizations.quantization import calibration_inputs
 from paceline.suites.optimizations.sharing import LOW_RANK, TIED_WEIGHTS
 from paceline.suites.optimizations.sparse import SPARSE_CSR
-from paceline.suites.optimizations.sparse_layers import CsrLinear
 from paceline.suites.optimizations.weight_only import INT4_WEIGHT_ONLY, INT8_WEIGHT_ONLY, TERNARY
 
 Break = Callable[[nn.Module, torch.Tensor], Prepared]
@@ -511,7 +511,7 @@ def test_sensitivity_harms_less_than_magnitude() -> None:
     assert found["prune_sensitivity"] < found["prune_unstructured"]
 
 
-def test_sensitivities_of_weights_in_one_buffer_are_told_apart() -> None:
+def test_sensitivities_of_weights_in_one_buffer_are_stated_apart() -> None:
     def net() -> nn.Module:
         torch.manual_seed(0)
         model = nn.Sequential(nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 16)).eval().requires_grad_(False)

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import torch
 
-from paceline.fixtures.axes import Model, NotAppliedError, Optimization, Prepared, UnsupportedError
-from paceline.fixtures.measurements.fidelity import difference
-from paceline.fixtures.trees import call_with
+from paceline.fixtures.preparation.axes import Model, NotAppliedError, Optimization, Prepared, UnsupportedError
+from paceline.fixtures.preparation.difference import difference
+from paceline.fixtures.preparation.trees import call_with
 from paceline.suites.models import MODELS
 from paceline.suites.optimizations import OPTIMIZATIONS
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from torch import nn
 
 from paceline.fixtures.measurements.footprint import size_bytes
-from paceline.suites.optimizations.packed_layers import (
+from paceline.suites.layers.packed import (
     EightBits,
     FourBits,
     Int4Linear,
@@ -23,7 +23,7 @@ from paceline.suites.optimizations.packed_layers import (
     Unpacking,
     replace_layers,
 )
-from paceline.suites.optimizations.packing import GROUP, eight_bits, four_bits, pack, ternary, unpack
+from paceline.suites.layers.packing import GROUP, eight_bits, four_bits, pack, ternary, unpack
 from paceline.suites.optimizations.weight_only import most_error
 
 

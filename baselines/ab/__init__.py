@@ -1,0 +1,1 @@
+"""An A/B judged: what its epochs say of each case and metric."""

@@ -1,0 +1,133 @@
+"""What a comparison can say, and which of it blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal
+
+from paceline.baselines.files.acknowledgement_file import Acknowledged
+from paceline.baselines.records import Case, Difference, Fingerprint, Metric, Note, Save
+from paceline.baselines.records.side_changes import SideChanges
+
+Stage = Literal["stored", "screen", "confirmation"]
+"""What a comparison rests on: a stored baseline, the few epochs of an A/B's screen, or those of its confirmation."""
+
+
+class Verdict(str, Enum):
+    """The possible ends of a comparison. None of them may be merged into another when shown."""
+
+    REGRESSED = "regressed"
+    IMPROVED = "improved"
+    UNCHANGED = "unchanged"
+    """Proven: the whole interval lies in the band."""
+    NO_CHANGE_SEEN = "no change seen"
+    """Nothing found; says what could have been found."""
+    SUSPECT = "suspect"
+    """Beyond the noise of a stored baseline; only a same-session A/B can convict."""
+    INCONCLUSIVE = "inconclusive"
+    NO_BASELINE = "no baseline"
+    NOT_MEASURED = "not measured"
+    GONE = "gone"
+    REFUSED = "refused"
+    """The baseline was made on another kind of machine; the reason names the fields."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One case and metric held against its baseline.
+
+    ``base`` and ``new`` are the point estimates in the metric's unit. ``ratio`` is new over base, and ``low`` and
+    ``high`` its interval at the policy's confidence; a ratio above 1 of a time is slower. ``detectable`` is the
+    smallest change (a fraction: 0.08 is 8 %) that the rule in use would have found with the policy's power. What does
+    not exist is ``None``.
+
+    Of an A/B, ``epochs`` are the effects of its epochs (natural logarithms of new over base, in their order), ``ratio``
+    is their Hodges-Lehmann estimate, and ``base_estimates`` and ``new_estimates`` are those of each epoch, with
+    ``base`` and ``new`` as their medians. ``epochs_needed`` is about how many fresh ones would decide what is open.
+    ``acknowledgement`` is what a known regression's entry means for it, and ``save`` the one that the baseline's value
+    is from.
+    """
+
+    case: Case
+    metric: Metric
+    base: float | None
+    new: float | None
+    ratio: float | None
+    low: float | None
+    high: float | None
+    detectable: float | None
+    verdict: Verdict
+    reason: str
+    base_estimates: tuple[float, ...] = ()
+    new_estimates: tuple[float, ...] = ()
+    notes: tuple[Note, ...] = ()
+    epochs: tuple[float, ...] = ()
+    stage: Stage = "stored"
+    epochs_needed: int | None = None
+    acknowledgement: Acknowledged | None = None
+    save: Save | None = None
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Whether it is a known regression that an entry allows today."""
+        return self.acknowledgement is not None and self.acknowledgement.state == "holds"
+
+    @property
+    def is_worse(self) -> bool | None:
+        """Whether the change goes in the metric's bad direction; ``None`` where there is no ratio or no change."""
+        if self.ratio is None or self.ratio == 1:
+            return None
+        return (self.ratio > 1) == (self.metric.better == "lower")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The thresholds of a judgement. Fractions, not percent.
+
+    ``band``: a smaller change than this is of no interest. ``alpha``: chance that an unchanged case is called suspect
+    by the stored screen. ``confidence``: of the intervals shown. ``power``: with which ``detectable`` is promised.
+    ``blocks``: the verdicts that fail a gate; a suspect blocks only in the bad direction, an unmeasured case only where
+    the baseline has a value. ``bands`` overrides ``band`` by glob pattern over the case's id, first match wins.
+    """
+
+    band: float = 0.02
+    alpha: float = 0.01
+    confidence: float = 0.95
+    power: float = 0.8
+    blocks: frozenset[Verdict] = frozenset(
+        {
+            Verdict.REGRESSED,
+            Verdict.SUSPECT,
+            Verdict.INCONCLUSIVE,
+            Verdict.NOT_MEASURED,
+            Verdict.GONE,
+            Verdict.REFUSED,
+        }
+    )
+    bands: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A run held against a baseline: every comparison, and what was compared with what.
+
+    ``baseline`` is empty where there was none. ``save`` is the newest save of the baseline; a comparison names its own.
+    ``not_selected`` counts entries of the baseline that this run was not asked to measure (never called gone).
+    ``notes`` are what the comparisons say as a whole. ``acknowledged_in`` names the file of known regressions, empty
+    where nobody looked. ``changes`` are what differs between the sides of an A/B, ``unreached`` the tests that it was
+    asked for and that its working tree's side never came to.
+    """
+
+    comparisons: tuple[Comparison, ...]
+    policy: Policy
+    fingerprint: Fingerprint
+    baseline: str = ""
+    save: Save | None = None
+    differences: tuple[Difference, ...] = ()
+    not_selected: int = 0
+    notes: tuple[Note, ...] = ()
+    acknowledged_in: str = ""
+    changes: SideChanges | None = None
+    unreached: tuple[str, ...] = ()

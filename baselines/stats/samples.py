@@ -1,0 +1,117 @@
+"""Numbers out of samples: the estimate that is judged, percentiles that the count can bound, the speed-up over eager.
+
+The model of the noise between processes is in :mod:`paceline.baselines.stats.process_noise`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import stdtrit
+
+from paceline.baselines.records import Metric
+
+Array = npt.NDArray[np.float64]
+PERCENTILES = (25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9)
+SECTIONS = 10
+"""Of a series, for an interval: few enough that each is long, enough for a t quantile near the normal one."""
+
+
+def estimate(metric: Metric, samples: Sequence[float]) -> float:
+    """The one number of a process that is judged, in the metric's unit.
+
+    Of sampled metrics the quartile on the good side (the lower one of a time, the upper one of a rate): interference
+    only ever makes things slower, so that this end of the distribution is the steadier one (Chen & Revels, Robust
+    benchmarking in noisy environments, 2016). Of all others the median. Quantiles are interpolated linearly (type 7 of
+    Hyndman & Fan, The American Statistician 1996).
+    """
+    if metric.rule == "sampled":
+        return float(np.quantile(np.asarray(samples, dtype=np.float64), 0.25 if metric.better == "lower" else 0.75))
+    return float(np.median(np.asarray(samples, dtype=np.float64)))
+
+
+def ecdf(samples: Sequence[float]) -> tuple[Array, Array]:
+    """The empirical distribution: sorted distinct values, and the fraction of samples at or below each."""
+    values, counts = np.unique(np.asarray(samples, dtype=np.float64), return_counts=True)
+    return values, np.cumsum(counts) / len(samples)
+
+
+def can_bound(percentile: float, count: int, confidence: float = 0.95) -> bool:
+    """Whether ``count`` samples can bound a percentile at all.
+
+    The interval from the smallest to the largest sample covers the quantile q with probability 1 - q^n - (1 - q)^n
+    whatever the distribution (David & Nagaraja, Order Statistics, 3rd ed., section 7.1). Where even this widest one
+    stays below ``confidence`` there is no interval, and the number would be a guess: p99 takes 299 samples, p99.9 takes
+    2995.
+    """
+    q = percentile / 100
+    # The margin is for rounding only, at the counts where the two sides are equal.
+    return 1 - q**count - (1 - q) ** count >= confidence - 1e-12
+
+
+def percentiles(samples: Sequence[float]) -> dict[str, float]:
+    """Percentiles by name (``p25`` … ``p99.9``). The quartiles always; higher ones only where :func:`can_bound`."""
+    wanted = [p for p in PERCENTILES if p <= 75 or can_bound(p, len(samples))]
+    values = np.quantile(np.asarray(samples, dtype=np.float64), np.array(wanted) / 100)
+    return {f"p{p:g}": float(value) for p, value in zip(wanted, values, strict=True)}
+
+
+class Speedup(NamedTuple):
+    """How much better than the reference: 2 is twice as fast. What does not exist is ``None``."""
+
+    ratio: float | None
+    low: float | None
+    high: float | None
+
+
+def paired_speedup(
+    samples: Sequence[float],
+    reference_samples: Sequence[float],
+    better: str = "lower",
+    confidence: float = 0.95,
+) -> Speedup:
+    """The speed-up over a reference that was timed in the same process, half before the samples and half after.
+
+    By *batch means* (Schmeiser, Operations Research 30(3), 1982): both series are cut into as many sections, and in
+    each the ratio of the two estimates (see :func:`estimate`) is taken. Their geometric mean is the speed-up, their
+    scatter its t interval, so that samples need not be independent. The interval is never narrower than what the
+    reference's two halves differ by, to either side: that is how far the machine moved meanwhile. It covers what
+    happens within one process, not how processes differ; and a disturbance that begins and ends with the samples looks
+    like a slower model. So it informs, and judges nothing.
+
+    With fewer than 12 samples a side there is no interval, and the ratio is that of the whole series. All three are
+    ``None`` where there is no reference or an estimate is not positive.
+    """
+    if len(samples) == 0 or len(reference_samples) == 0:
+        return Speedup(None, None, None)
+    q = 0.25 if better == "lower" else 0.75
+    sections = min(SECTIONS, len(samples) // 4, len(reference_samples) // 4)
+    if sections < 3:
+        sections = 1
+    own, reference = (_quantiles(series, sections, q) for series in (samples, reference_samples))
+    if (own <= 0).any() or (reference <= 0).any():
+        return Speedup(None, None, None)
+    logs = np.log(reference / own) if better == "lower" else np.log(own / reference)
+    center = float(logs.mean())
+    if sections == 1:
+        return Speedup(math.exp(center), None, None)
+    t = float(stdtrit(sections - 1, 0.5 + confidence / 2))
+    before, after = _quantiles(reference_samples, 2, q)
+    drift = abs(math.log(before / after)) / 2
+    half = max(t * float(logs.std(ddof=1)) / math.sqrt(sections), drift)
+    return Speedup(math.exp(center), math.exp(center - half), math.exp(center + half))
+
+
+def _quantiles(samples: Sequence[float], sections: int, q: float) -> Array:
+    """The quantile of each of the ``sections`` in order, whose lengths differ by one sample at most."""
+    values = np.asarray(samples, dtype=np.float64)
+    length, longer = divmod(len(values), sections)
+    cut = longer * (length + 1)
+    parts = [values[cut:].reshape(sections - longer, length)]
+    if longer:
+        parts.insert(0, values[:cut].reshape(longer, length + 1))
+    return np.concatenate([np.quantile(part, q, axis=1) for part in parts])

@@ -1,0 +1,148 @@
+"""How runs become a baseline: only whole runs, of the same code, asked for the same, on the same kind of machine."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+
+from paceline.baselines.files.atomic import PromotionError
+from paceline.baselines.files.baseline_file import entry_order, shortened
+from paceline.baselines.records import Baseline, Case, Entry, Measured, Metric, NotMeasured, Outcome, Run, Save
+from paceline.baselines.stats.samples import estimate
+
+Key = tuple[Case, str]
+
+
+def summarize(runs: Sequence[Run], *, name: str, saved: str, by: str, reason: str) -> Baseline:
+    """What a baseline keeps of runs of one and the same code, each a fresh process: one estimate a run of every case
+    and judged metric.
+
+    An exact metric that differs between the runs is refused beyond its tolerance (it is not exact then) and kept as it
+    came within. A case that is not measured in any of the runs, for a reason that is no fault, has no entry.
+
+    Raises
+    ------
+    PromotionError
+        There is no run, one is cut or failed, they are not of the same machine, code or selection, or do not agree on
+        what could be measured. Names the runs or cases.
+    """
+    if not runs:
+        raise PromotionError("there is no run to save")
+    first = runs[0]
+    _check_runs(runs)
+    by_run = [{(outcome.case, outcome.metric.name): outcome for outcome in run.outcomes} for run in runs]
+    judged = {
+        (outcome.case, outcome.metric.name)
+        for run in runs
+        for outcome in run.outcomes
+        if outcome.metric.rule != "shown"
+    }
+    entries = []
+    for key in judged:
+        found = [outcomes.get(key) for outcomes in by_run]
+        entry = _entry(key, found, runs)
+        if entry is not None:
+            entries.append(entry)
+    if not entries:
+        raise PromotionError("nothing was measured in these runs: there is nothing to save")
+    save = Save(first.revision, first.dirty, saved, by, reason, tuple(run.id for run in runs), first.selection)
+    return Baseline(name, first.fingerprint, (save,), tuple(sorted(entries, key=entry_order)))
+
+
+def _check_runs(runs: Sequence[Run]) -> None:
+    cut = [run.id for run in runs if not run.complete]
+    if cut:
+        raise PromotionError(f"a cut run never becomes a baseline: {_some(cut)}; measure again")
+    if len({run.id for run in runs}) < len(runs):
+        raise PromotionError("a run is given twice: its process would count as two")
+    failed = [
+        f"{outcome.case} ({outcome.cause.value})"
+        for run in runs
+        for outcome in run.outcomes
+        if isinstance(outcome, NotMeasured) and outcome.cause.is_fault
+    ]
+    if failed:
+        raise PromotionError(
+            f"a failed run never becomes a baseline: {_some(dict.fromkeys(failed))}; repair or deselect these cases"
+        )
+    same: tuple[tuple[str, Callable[[Run], object]], ...] = (
+        ("of the same revision", lambda run: (run.revision, run.dirty)),
+        ("asked for the same (their selections differ)", lambda run: dict(run.selection)),
+    )
+    for run in runs[1:]:
+        different = [one.field for one in runs[0].fingerprint.differences(run.fingerprint) if one.in_key]
+        if different:
+            raise PromotionError(f"{runs[0].id} and {run.id} are not of the same machine: {_some(different)} differ")
+        for what, of in same:
+            if of(runs[0]) != of(run):
+                raise PromotionError(f"{runs[0].id} and {run.id} are not {what}: save runs made together")
+
+
+def _entry(key: Key, found: Sequence[Outcome | None], runs: Sequence[Run]) -> Entry | None:
+    measured = [outcome for outcome in found if isinstance(outcome, Measured)]
+    if not measured:
+        return None
+    case, metric = key[0], measured[0].metric
+    if len(measured) < len(runs):
+        lacking = [run.id for run, outcome in zip(runs, found, strict=True) if not isinstance(outcome, Measured)]
+        raise PromotionError(f"{case} {metric.name} has no value in {_some(lacking)}, and has one in the others")
+    if any(outcome.metric != metric for outcome in measured):
+        raise PromotionError(
+            f"{case} {metric.name} is not the same metric in all runs (unit, direction, rule, tolerance)"
+        )
+    estimates = tuple(shortened(metric, estimate(metric, outcome.samples)) for outcome in measured)
+    if metric.rule == "exact" and not within_tolerance(metric, min(estimates), max(estimates)):
+        raise PromotionError(
+            f"{case} {metric.name} should be exact, and differs between processes of the same code "
+            f"({min(estimates):.10g} … {max(estimates):.10g}): make it deterministic, or judge it as sampled"
+        )
+    return Entry(case, metric, estimates, 0)
+
+
+def within_tolerance(metric: Metric, base: float, new: float) -> bool:
+    """Whether an exact metric's change is no more than its tolerance, a fraction of ``base``.
+
+    A base of zero tolerates nothing. The last bits of a double are never a change.
+    """
+    return abs(new - base) <= (metric.tolerance + 1e-12) * abs(base)
+
+
+def merge(old: Baseline, new: Baseline) -> Baseline:
+    """``old`` with what ``new`` has in its place: a partial promotion. Keeps ``old``'s name and the saves still in use.
+
+    An entry whose numbers did not change keeps its old save, so that saving what is there already changes nothing.
+
+    Raises
+    ------
+    PromotionError
+        The two are of different kinds of machine.
+    """
+    different = [one.field for one in old.fingerprint.differences(new.fingerprint) if one.in_key]
+    if different:
+        raise PromotionError(
+            f"baseline {old.name!r} is of another kind of machine ({_some(different)} differ): save under a new name"
+        )
+    shifted = [dataclasses.replace(entry, save=entry.save + len(old.saves)) for entry in new.entries]
+    entries = {(entry.case, entry.metric.name): entry for entry in old.entries}
+    for entry in shifted:
+        there = entries.get((entry.case, entry.metric.name))
+        if there is None or (there.metric, there.estimates) != (entry.metric, entry.estimates):
+            entries[entry.case, entry.metric.name] = entry
+    used = sorted({entry.save for entry in entries.values()})
+    position = {save: index for index, save in enumerate(used)}
+    saves = (*old.saves, *new.saves)
+    is_changed = any(save >= len(old.saves) for save in used)
+    return Baseline(
+        old.name,
+        new.fingerprint if is_changed else old.fingerprint,
+        tuple(saves[save] for save in used),
+        tuple(
+            dataclasses.replace(entry, save=position[entry.save]) for entry in sorted(entries.values(), key=entry_order)
+        ),
+    )
+
+
+def _some(names: Iterable[str], most: int = 5) -> str:
+    listed = list(names)
+    rest = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + rest

@@ -1,0 +1,1 @@
+"""The page in each form that it is written in."""

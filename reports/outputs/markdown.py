@@ -1,0 +1,159 @@
+"""The page as a comment on a pull request, in GitHub's Markdown, in which names stay text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from paceline.reports.page.page import Page
+from paceline.reports.page.rows import Row
+from paceline.reports.wording import quantities, words
+from paceline.reports.wording.side_changes import sides_line
+from paceline.reports.wording.text import one_line
+
+_MOST_BLOCKING = 40
+_MOST_ACKNOWLEDGED = 20
+_MOST_OTHERS = 100
+_MOST_GAPS = 25
+_MOST_ENTRIES = 10
+_LONGEST_ENTRY = 1000
+_NAME_LIMIT = 120
+_SENTENCE_LIMIT = 300
+_LONGEST = 60_000
+"""A comment on GitHub holds 65 536 characters."""
+_ACTIVE = re.compile(r"[\\`*_\[\]<>|~@#$!&:]|(?<=www)\.", re.IGNORECASE)
+_FENCE = "```"
+
+
+def render_markdown(page: Page) -> str:
+    """The page as Markdown: what blocks, what to do, coverage, and the rest folded away."""
+    sign = {"blocked": "❌", "passed": "✅", "nothing": "⚪"}[page.state]
+    parts = [f"### {sign} {prose(page.heading)}", _baseline(page)]
+    if page.changes is not None:
+        parts.append(prose(sides_line(page.changes), _SENTENCE_LIMIT))
+    if page.blocking:
+        parts.append(_table(page.blocking[:_MOST_BLOCKING], with_reason=True))
+        if len(page.blocking) > _MOST_BLOCKING:
+            parts.append(f"… and {len(page.blocking) - _MOST_BLOCKING} more that block.")
+        parts.append("Measure these again:\n" + _fenced(page.rerun))
+        if page.accept:
+            parts.append("Accept, with a written reason:\n" + _fenced(page.accept))
+        if page.entries:
+            parts.append(_entries(page))
+    if page.acknowledged:
+        parts.append(f"**Acknowledged**, so that it does not block ({code(page.acknowledged_in)}):")
+        parts.append(_table(page.acknowledged[:_MOST_ACKNOWLEDGED], with_reason=True))
+        if len(page.acknowledged) > _MOST_ACKNOWLEDGED:
+            parts.append(f"… and {len(page.acknowledged) - _MOST_ACKNOWLEDGED} more that are acknowledged.")
+    parts.append(_counts(page))
+    parts.append(_coverage(page))
+    others = [row for row in page.rows if not (row.blocks or row.comparison.is_acknowledged)]
+    if others:
+        more = f"\n\n… and {len(others) - _MOST_OTHERS} more." if len(others) > _MOST_OTHERS else ""
+        table = _table(others[:_MOST_OTHERS], with_reason=False)
+        folded = f"<details><summary>Everything else</summary>\n\n{table}{more}\n\n</details>"
+        if sum(map(len, parts)) + len(folded) < _LONGEST:
+            parts.append(folded)
+        else:
+            parts.append(
+                f"{quantities.count(len(others), 'other measurement')} left out of this comment; see the report."
+            )
+    notes = [f"- {note.level.value}: {prose(note.sentence, _SENTENCE_LIMIT)}" for note in page.notes]
+    if notes:
+        parts.append("\n".join(notes))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def code(text: str, limit: int = _NAME_LIMIT) -> str:
+    """``text`` as inline code, in a form that also stands in a table; a code element is never searched for mentions."""
+    return f"<code>{_inert(one_line(text, limit))}</code>"
+
+
+def prose(text: str, limit: int = 0) -> str:
+    """``text`` as plain text: no markup, no mention, no reference to an issue, no link."""
+    inert = _inert(one_line(text, limit))
+    # mentions and issue numbers are found in the rendered text, so an entity alone does not hide them
+    return inert.replace("&#64;", "&#64;&#8203;").replace("&#35;", "&#35;&#8203;")
+
+
+def _inert(text: str) -> str:
+    return _ACTIVE.sub(lambda found: f"&#{ord(found[0])};", text)
+
+
+def _fenced(text: str, language: str = "sh") -> str:
+    """A code block with a fence longer than any inside."""
+    shown = "\n".join(map(one_line, text.splitlines()))
+    fence = _FENCE
+    while fence in shown:
+        fence += "`"
+    return f"{fence}{language}\n{shown}\n{fence}"
+
+
+def _baseline(page: Page) -> str:
+    base = page.baseline
+    if base is None:
+        return "Held against no baseline, so nothing is judged."
+    said = [f"Held against {code(base.name)}"]
+    if base.revision:
+        said.append(f"revision {code(base.revision[:12])}{' (changed tree, cannot be rebuilt)' if base.dirty else ''}")
+    if base.age:
+        said.append(f"saved {prose(base.age, _NAME_LIMIT)}")
+    if base.reason:
+        said.append(f"“{prose(base.reason, _SENTENCE_LIMIT)}”")
+    return (
+        f"{', '.join(said)}; {prose(base.machine, _SENTENCE_LIMIT)}. Exit code {page.exit_code}, {page.exit_meaning}."
+    )
+
+
+def _table(rows: Sequence[Row], *, with_reason: bool) -> str:
+    lines = [
+        f"| Verdict | Case | Metric | Before → after | Change |{' Why |' if with_reason else ''}",
+        f"| --- | --- | --- | --: | --: |{' --- |' if with_reason else ''}",
+    ]
+    for row in rows:
+        sign = words.MARKS[row.comparison.verdict].sign
+        between = f" ({prose(row.interval)})" if row.interval else ""
+        cells = [
+            f"{prose(sign)} {row.verdict}",
+            code(row.case.id),
+            prose(words.metric_title(row.metric), _NAME_LIMIT),
+            prose(f"{row.before} → {row.after}"),
+            f"{prose(row.change)}{between}",
+            *([prose(_why(row), 2 * _SENTENCE_LIMIT)] if with_reason else []),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _why(row: Row) -> str:
+    parts = (one_line(part, _SENTENCE_LIMIT) for part in (row.reason, row.acknowledgement) if part)
+    return "; ".join(parts)
+
+
+def _entries(page: Page) -> str:
+    """What would acknowledge what blocks, folded away."""
+    fitting = [entry for entry in page.entries if len(entry) < _LONGEST_ENTRY][:_MOST_ENTRIES]
+    more = len(page.entries) - len(fitting)
+    left = f"… and {more} more such entries, in the report." if more > 0 else ""
+    opening = f"Or acknowledge for a while, in {code(page.acknowledged_in)}, saying who and why"
+    listed = _fenced("\n".join(fitting), "toml") if fitting else ""
+    parts = [f"<details><summary>{opening}</summary>", listed, left, "</details>"]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _counts(page: Page) -> str:
+    counts = (
+        f"{prose(words.MARKS[one.verdict].sign)} {one.number} {one.verdict.value}{one.known}" for one in page.counts
+    )
+    return "**Measurements**: " + ", ".join(counts) if page.counts else ""
+
+
+def _coverage(page: Page) -> str:
+    lines = [f"**Coverage**: {page.coverage.sentence}"]
+    for gap in page.coverage.gaps[:_MOST_GAPS]:
+        names = ", ".join(code(case.id) for case in gap.cases[:4])
+        more = f" and {len(gap.cases) - 4} more" if len(gap.cases) > 4 else ""
+        lines.append(f"- {gap.cause}: {prose(gap.reason, _SENTENCE_LIMIT)} ({names}{more})")
+    if len(page.coverage.gaps) > _MOST_GAPS:
+        lines.append(f"- … and {len(page.coverage.gaps) - _MOST_GAPS} more reasons")
+    return "\n".join([lines[0], "", *lines[1:]]) if len(lines) > 1 else lines[0]

@@ -1,0 +1,1 @@
+"""The page: everything that any output says, built once."""

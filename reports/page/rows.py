@@ -1,0 +1,145 @@
+"""One row of the verdict table: a comparison, and every text that is shown of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from paceline.baselines.judgement.gate import blocks
+from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
+from paceline.baselines.records import Case, Measured, Metric, NotMeasured, Outcome, Run
+from paceline.baselines.records.metrics import IN_TURNS
+from paceline.baselines.stats.samples import estimate
+from paceline.reports.page.acknowledged import said
+from paceline.reports.wording import quantities, words
+
+Key = tuple[Case, str]
+"""A case and the name of a metric: what identifies an outcome."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A comparison as shown. ``anchor`` is that of the case's details, ``processes`` and ``samples`` count what stands
+    behind the numbers, ``acknowledgement`` is empty where there is none; the texts are written once here, so that no
+    two outputs can differ."""
+
+    comparison: Comparison
+    anchor: str
+    blocks: bool
+    verdict: str
+    before: str
+    after: str
+    change: str
+    interval: str
+    evidence: str
+    reason: str
+    acknowledgement: str
+
+    @property
+    def case(self) -> Case:
+        return self.comparison.case
+
+    @property
+    def metric(self) -> Metric:
+        return self.comparison.metric
+
+    @property
+    def key(self) -> Key:
+        """Case and metric."""
+        return (self.case, self.metric.name)
+
+    @property
+    def severity(self) -> tuple[bool, int, float]:
+        """Sorts what needs a person first: blocking, by verdict, the largest bad change first."""
+        compared = self.comparison
+        moved = abs(compared.ratio - 1) if compared.ratio is not None else 0.0
+        return (not self.blocks, words.ORDER[compared.verdict], -moved if compared.is_worse else moved)
+
+
+@dataclass(frozen=True)
+class MetricGroup:
+    """All rows of one metric."""
+
+    metric: Metric
+    rows: tuple[Row, ...]
+
+    @property
+    def has_base(self) -> bool:
+        """Whether any row has something to compare with."""
+        return any(row.comparison.base is not None for row in self.rows)
+
+
+def outcomes_by_key(run: Run) -> dict[Key, Outcome]:
+    """A run's outcomes by case and metric."""
+    return {(outcome.case, outcome.metric.name): outcome for outcome in run.outcomes}
+
+
+def complete_comparisons(judgement: Judgement, run: Run) -> list[Comparison]:
+    """Every judged comparison, and one for each judged outcome of the run that the judgement does not mention.
+
+    Metrics that are only shown are left out. Nothing that was measured, or should have been, can be missing.
+    """
+    judged = [compared for compared in judgement.comparisons if compared.metric.rule != "shown"]
+    mentioned = {(compared.case, compared.metric.name) for compared in judged}
+    for key, outcome in outcomes_by_key(run).items():
+        if key not in mentioned and outcome.metric.rule != "shown":
+            judged.append(_uncompared(outcome))
+    return judged
+
+
+def build_rows(
+    comparisons: Iterable[Comparison], policy: Policy, outcomes: Mapping[Key, Outcome], anchors: Mapping[Case, str]
+) -> tuple[Row, ...]:
+    """The rows of ``comparisons``, those that need a person first."""
+    rows = (_row(compared, policy, outcomes, anchors[compared.case]) for compared in comparisons)
+    return tuple(sorted(rows, key=lambda row: (row.severity, row.case.sort_key, row.metric.name)))
+
+
+def group_rows(rows: Iterable[Row]) -> tuple[MetricGroup, ...]:
+    """Rows by metric; metrics in the order of their first, that is their gravest, row; latency first among equals."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.metric.name, []).append(row)
+    made = [MetricGroup(found[0].metric, tuple(found)) for found in groups.values()]
+    return tuple(sorted(made, key=lambda group: (not group.rows[0].blocks, group.metric.name != "latency_ns")))
+
+
+def _row(compared: Comparison, policy: Policy, outcomes: Mapping[Key, Outcome], anchor: str) -> Row:
+    before, after = quantities.pair(compared.base, compared.new, compared.metric.unit)
+    return Row(
+        comparison=compared,
+        anchor=anchor,
+        blocks=blocks(compared, policy),
+        verdict=words.verdict_word(compared),
+        before=before,
+        after=after,
+        change=quantities.change(compared.ratio),
+        interval=quantities.interval(compared.low, compared.high),
+        evidence=_evidence(compared, outcomes.get((compared.case, compared.metric.name))),
+        reason=compared.reason,
+        acknowledgement=said(compared.acknowledgement),
+    )
+
+
+def _evidence(compared: Comparison, outcome: Outcome | None) -> str:
+    """How many processes and samples, or epochs of an A/B, stand behind both numbers."""
+    if compared.epochs:
+        in_turns = compared.metric in IN_TURNS
+        fresh = "of two fresh processes in turns" if in_turns else "of two fresh processes"
+        return f"{quantities.count(len(compared.epochs), 'epoch')} {fresh}"
+    parts = []
+    if compared.base_estimates:
+        parts.append(quantities.count(len(compared.base_estimates), "process", "processes") + " before")
+    if isinstance(outcome, Measured):
+        now = quantities.count(len(compared.new_estimates) or 1, "process", "processes")
+        parts.append(f"{now}, {quantities.count(len(outcome.samples), 'sample')} now")
+    return "; ".join(parts)
+
+
+def _uncompared(outcome: Outcome) -> Comparison:
+    if isinstance(outcome, NotMeasured):
+        new, verdict, reason = None, Verdict.NOT_MEASURED, f"{outcome.cause.value}: {outcome.reason}"
+    else:
+        new = estimate(outcome.metric, outcome.samples)
+        verdict, reason = Verdict.NO_BASELINE, "nothing was given to compare it with"
+    return Comparison(outcome.case, outcome.metric, None, new, None, None, None, None, verdict, reason)

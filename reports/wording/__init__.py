@@ -1,0 +1,1 @@
+"""Values, verdicts and names as people read them."""

@@ -1,0 +1,1 @@
+"""Layers and modules that the optimizations put in place. These import torch."""

@@ -1,0 +1,1 @@
+"""What really ran: evidence for the optimizations."""
