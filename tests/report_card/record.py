@@ -22,9 +22,11 @@ from recording import Record, RecordedEpoch, Store, thin
 
 from paceline.baselines.settings import load_settings
 from paceline.baselines.stats.power import epoch_effect
-from paceline.fixtures.ab.epoch import Experiment, Trial, choose_core, run_epoch
+from paceline.fixtures.ab.epoch import run_epoch
 from paceline.fixtures.ab.export import Sides
+from paceline.fixtures.ab.side_process import Experiment, choose_core
 from paceline.fixtures.ab.stages import BUILDS
+from paceline.fixtures.ab.trial import Trial
 from paceline.fixtures.host.environment import fingerprint
 
 SUBJECT = Path(__file__).parent / "subject"
