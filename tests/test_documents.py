@@ -32,7 +32,8 @@ from paceline.baselines.judgement.verdicts import Policy, Verdict
 from paceline.baselines.records import Cause, Metric, metrics
 from paceline.baselines.settings import CaseSettings, Settings, load_settings, parse_settings
 from paceline.fixtures import Model, Optimization, Prepared
-from paceline.fixtures.run import hookspecs, provided
+from paceline.fixtures.collection import hookspecs
+from paceline.fixtures.run import provided
 from paceline.reports.page.page import EXIT_CODES
 from paceline.reports.wording.words import MARKS
 from paceline.suites.models import MODELS
