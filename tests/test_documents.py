@@ -320,6 +320,7 @@ EXAMPLES: Mapping[tuple[str, str], Mapping[str, int]] = {
     (README, "Your own benchmark in 15 lines"): {"passed": 3},
     (EXTENSION, "Axes"): {"passed": 2},
     (EXTENSION, "Models"): {"passed": 5},
+    (EXTENSION, "Models of other libraries"): {"passed": 2},
     (EXTENSION, "Models that generate"): {"passed": 3},
     (EXTENSION, "Evidence that rejects a fake"): {"passed": 1, "failed": 1},
     (EXTENSION, "What cannot be, and what must stay true while it is timed"): {"passed": 1, "skipped": 1},

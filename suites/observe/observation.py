@@ -224,7 +224,7 @@ def _packed_weights(value: Any) -> Iterator[torch.Tensor]:
         packed: Any = value  # its methods are looked up at run time
         if packed._has_method("unpack"):
             yield from (weight for weight in packed.unpack()[:1] if isinstance(weight, torch.Tensor))
-        else:
+        elif packed._has_method("__getstate__"):  # others (a profiler's record) hold nothing that could be asked for
             yield from _packed_weights(packed.__getstate__())  # a recurrent cell: packed parameters among its state
     elif isinstance(value, (tuple, list)):
         for item in value:

@@ -16,7 +16,7 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared, UnsupportedError
-from paceline.suites.optimizations.reasons import in_words, not_a_module
+from paceline.suites.optimizations.reasons import in_words, no_layers, not_a_module
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +31,10 @@ def _arguments(inputs: Inputs) -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 def _needs_a_module(model: Call, _inputs: Inputs, _device_type: str) -> str | None:
     return not_a_module(model)
+
+
+def _needs_layers(model: Call, _inputs: Inputs, _device_type: str) -> str | None:
+    return no_layers(model)
 
 
 def _program(model: Call, inputs: Inputs) -> torch.export.ExportedProgram:
@@ -51,7 +55,12 @@ def _program(model: Call, inputs: Inputs) -> torch.export.ExportedProgram:
 def _python_of(model: nn.Module) -> dict[CodeType, str]:
     """The code of the modules' own ``forward`` functions, with their names."""
     types = {type(module) for module in model.modules()}
-    return {kind.forward.__code__: f"{kind.__name__}.forward" for kind in types if hasattr(kind.forward, "__code__")}
+    forwards = {kind: getattr(kind, "forward", None) for kind in types}  # TorchScript's classes have none
+    return {
+        forward.__code__: f"{kind.__name__}.forward"
+        for kind, forward in forwards.items()
+        if forward is not None and hasattr(forward, "__code__")
+    }
 
 
 def _forwards_that_run(model: Call, prepared: Prepared) -> list[str]:
@@ -113,7 +122,7 @@ EXPORT = Optimization(
     # The same kernels; a fused one may be taken apart when it is captured.
     tolerance=1e-5,
     evidence=_export_evidence,
-    unsupported=_needs_a_module,
+    unsupported=_needs_layers,
     description="torch.export's graph of ATen operators, called instead of the model's Python code.",
 )
 
@@ -182,7 +191,7 @@ AOTI = Optimization(
     apply=_aoti,
     tolerance=1e-4,  # other kernels and another order of summation, as for `compile`
     evidence=_aoti_evidence,
-    unsupported=_needs_a_module,
+    unsupported=_needs_layers,
     needs_compiler=True,
     description="torch.export and AOTInductor: a package of machine code that needs none of the model's Python code.",
 )

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
+from paceline.suites.optimizations.reasons import no_layers
 
 if TYPE_CHECKING:
     from torch.autograd.profiler_util import FunctionEvent
@@ -76,8 +77,10 @@ def _unsupported(model: Call, _inputs: Inputs, _device_type: str) -> str | None:
 
     from paceline.suites.observe.weights import RECURRENT, share_of_weights
 
-    if not isinstance(model, nn.Module) or torch._dynamo.config.allow_rnn:
+    if not isinstance(model, nn.Module):
         return None
+    if (reason := no_layers(model)) is not None or torch._dynamo.config.allow_rnn:
+        return reason
     recurrent = [module for module in model.modules() if isinstance(module, RECURRENT)]
     if recurrent and share_of_weights(model, recurrent) >= 0.5:
         return (

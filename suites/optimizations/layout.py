@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
-from paceline.suites.optimizations.reasons import in_words, not_a_module
+from paceline.suites.optimizations.reasons import in_words, no_layers
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +35,7 @@ def _channels_last_unsupported(model: Call, inputs: Inputs, _device_type: str) -
     from paceline.fixtures.preparation.trees import tensors
     from paceline.suites.observe.observation import observe
 
-    if (reason := not_a_module(model)) is not None:
+    if (reason := no_layers(model)) is not None:
         return reason
     assert isinstance(model, nn.Module)
     shapes = [tuple(tensor.shape) for tensor in tensors(inputs)]
@@ -139,7 +139,7 @@ def _conv_bn_pairs(traced: fx.GraphModule) -> list[tuple[fx.Node, fx.Node]]:
 def _fuse_conv_bn_unsupported(model: Call, _inputs: Inputs, _device_type: str) -> str | None:
     from torch import fx, nn
 
-    if (reason := not_a_module(model)) is not None:
+    if (reason := no_layers(model)) is not None:
         return reason
     assert isinstance(model, nn.Module)
     if not any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()):

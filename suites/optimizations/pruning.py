@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared, UnsupportedError
 from paceline.suites.optimizations.quantization import CALIBRATION_VARIANTS
-from paceline.suites.optimizations.reasons import in_words, no_weights
+from paceline.suites.optimizations.reasons import in_words, no_layers, no_weights
 
 if TYPE_CHECKING:
     import torch
@@ -121,6 +121,10 @@ def _least(scores: torch.Tensor, rate: float) -> torch.Tensor:
     return torch.zeros(scores.numel(), dtype=torch.bool, device=scores.device).scatter_(0, lowest, True).view_as(scores)
 
 
+def _sensitivity_unsupported(model: Call, _inputs: Inputs, _device_type: str) -> str | None:
+    return no_layers(model) or no_weights(model)
+
+
 def output_sensitivity(model: nn.Module, inputs: Inputs) -> dict[str, torch.Tensor]:
     """For each multiplied weight by name: how much the output changes where an element is set to zero, to first order.
 
@@ -208,7 +212,7 @@ PRUNE_SENSITIVITY = Optimization(
     "prune_sensitivity",
     apply=_prune_sensitivity,
     evidence=_sensitivity_evidence,
-    unsupported=_unstructured_unsupported,
+    unsupported=_sensitivity_unsupported,
     description="The half of each layer's weights set to zero on which the output depends least (first-order Taylor).",
 )
 
@@ -273,7 +277,7 @@ def _structured_unsupported(model: Call, inputs: Inputs, _device_type: str) -> s
     from paceline.suites.observe.coupling import layers_with_channels, output_layers
     from paceline.suites.observe.weights import RECURRENT
 
-    if (reason := no_weights(model)) is not None:
+    if (reason := no_layers(model) or no_weights(model)) is not None:
         return reason
     assert isinstance(model, nn.Module)
     recurrent = sorted({type(module).__name__ for module in model.modules() if isinstance(module, RECURRENT)})

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
-from paceline.suites.optimizations.reasons import in_words, no_weights, not_on_cpu
+from paceline.suites.optimizations.reasons import in_words, no_layers, no_weights, not_on_cpu
 
 if TYPE_CHECKING:
     import torch
@@ -107,7 +107,7 @@ def _dynamic_unsupported(model: Call, _inputs: Inputs, device_type: str) -> str 
 
     from paceline.suites.observe.weights import share_of_weights
 
-    if (reason := not_on_cpu(device_type) or no_weights(model)) is not None:
+    if (reason := not_on_cpu(device_type) or no_layers(model) or no_weights(model)) is not None:
         return reason
     assert isinstance(model, nn.Module)
     # By exact type: a subclass of Linear (attention's output projection is one) is left alone by torch.ao.
@@ -217,7 +217,7 @@ def _static_unsupported(model: Call, _inputs: Inputs, device_type: str) -> str |
 
     from paceline.suites.observe.weights import CONVOLUTIONS, share_of_weights
 
-    if (reason := not_on_cpu(device_type) or no_weights(model)) is not None:
+    if (reason := not_on_cpu(device_type) or no_layers(model) or no_weights(model)) is not None:
         return reason
     assert isinstance(model, nn.Module)
     try:

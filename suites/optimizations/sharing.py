@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared, UnsupportedError
 from paceline.suites.optimizations.quantization import LEAST_SHARE, leave_fast_path
-from paceline.suites.optimizations.reasons import no_weights
+from paceline.suites.optimizations.reasons import no_layers, no_weights
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +45,7 @@ def _tie(model: Call, _inputs: Inputs) -> Call:
 def _tie_unsupported(model: Call, _inputs: Inputs, _device_type: str) -> str | None:
     from torch import nn
 
-    if (reason := no_weights(model)) is not None:
+    if (reason := no_layers(model) or no_weights(model)) is not None:
         return reason
     assert isinstance(model, nn.Module)
     if not _alike(model):
@@ -171,7 +171,7 @@ def _factor_unsupported(model: Call, _inputs: Inputs, _device_type: str) -> str 
 
     from paceline.suites.observe.weights import share_of_weights
 
-    if (reason := no_weights(model)) is not None:
+    if (reason := no_layers(model) or no_weights(model)) is not None:
         return reason
     assert isinstance(model, nn.Module)
     share = share_of_weights(model, [layer for layer in model.modules() if _matrix(layer) is not None])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
 from paceline.suites.optimizations.quantization import LEAST_SHARE, leave_fast_path
-from paceline.suites.optimizations.reasons import no_weights
+from paceline.suites.optimizations.reasons import no_layers, no_weights
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,7 +36,7 @@ def _unsupported(model: Call, _inputs: Inputs, device_type: str) -> str | None:
 
     from paceline.suites.observe.weights import share_of_weights
 
-    if (reason := no_weights(model)) is not None:
+    if (reason := no_layers(model) or no_weights(model)) is not None:
         return reason
     assert isinstance(model, nn.Module)
     if device_type not in ("cpu", "cuda"):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
 from paceline.suites.optimizations.quantization import LEAST_SHARE, leave_fast_path
-from paceline.suites.optimizations.reasons import no_weights
+from paceline.suites.optimizations.reasons import no_layers, no_weights
 
 if TYPE_CHECKING:
     import torch
@@ -84,7 +84,7 @@ def _unsupported(model: Call, _inputs: Inputs, _device_type: str) -> str | None:
 
     from paceline.suites.observe.weights import share_of_weights
 
-    if (reason := no_weights(model)) is not None:
+    if (reason := no_layers(model) or no_weights(model)) is not None:
         return reason
     assert isinstance(model, nn.Module)
     from paceline.suites.layers.packed import PACKABLE

@@ -204,15 +204,15 @@ def test_a_model_less_steady_than_an_optimization_claims_to_be_is_named(inside: 
         "torch.cat([layer(x), torch.full((len(x), 1), -float('inf'))], 1)",
         "layer(x).argmax(-1)",
         "{'scores': layer(x), 'hidden': None, 'name': 'net'}",
-        "torch.zeros(0, 4)",
+        "{'boxes': torch.zeros(0, 4), 'scores': layer(x)}",
     ],
-    ids=["mask", "labels", "dict", "empty"],
+    ids=["mask", "labels", "dict", "partly empty"],
 )
 def test_outputs_of_every_kind_are_measured(inside: Inside, output: str) -> None:
     inside(bad(f"return {output}")).assert_outcomes(passed=4)
 
 
-@pytest.mark.parametrize("output", ["None", "object()", "(layer(x), iter([1]))"])
+@pytest.mark.parametrize("output", ["None", "object()", "(layer(x), iter([1]))", "torch.zeros(0, 4)"])
 def test_what_cannot_be_looked_at_is_measured_and_proven_by_no_one(
     inside: Inside, only_run: OnlyRun, output: str
 ) -> None:
