@@ -13,7 +13,7 @@ from paceline.baselines.files.journal import PART_SUFFIX, SUFFIX
 from paceline.baselines.files.run_file import read_run
 from paceline.baselines.files.strict_json import Fields, parse_json
 from paceline.baselines.records import Outcome, Run
-from paceline.baselines.records.progress import Finished, Part, Plan
+from paceline.baselines.records.progress import UNKNOWN, Finished, Part, Plan
 
 TAIL_BYTES = 1 << 20
 UNCOMPARED = ("deselected",)
@@ -91,7 +91,8 @@ def differences(cut: Run, now: Run) -> list[str]:
     then_plan, plan = cut.plan or Plan(()), now.plan or Plan(())
     found = []
     if cut.revision != now.revision:
-        found.append(f"the revision ({_short(cut.revision)} then, {_short(now.revision)} now: check that one out)")
+        way_out = ": check that one out" if cut.revision else ""
+        found.append(f"the revision ({_short(cut.revision)} then, {_short(now.revision)} now{way_out})")
     found += _changed_files(then_plan.changes, plan.changes)
     found += [
         f"{one.field} of the machine or its software ({one.base or 'nothing'} then, {one.new or 'nothing'} now)"
@@ -235,6 +236,13 @@ def _is_complete(path: Path) -> bool:
 
 
 def _changed_files(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    unknown = [
+        f"the uncommitted files (git did not tell them {when}: {files[UNKNOWN]})"
+        for when, files in (("then", then), ("now", now))
+        if UNKNOWN in files
+    ]
+    if unknown:
+        return unknown if len(unknown) == 1 else []
     return [
         f"the file {name} ({_how(then.get(name), now.get(name))})"
         for name in sorted(then.keys() | now.keys())

@@ -230,7 +230,7 @@ class Run:
 
     ``selection`` is what was asked to run (tier, node ids, ``-k``, axis options): two runs of one selection cover the
     same cases, so a case missing from one of them is gone, not merely deselected. ``started`` is ISO 8601 in UTC.
-    ``revision`` is empty outside a git repository. ``profile_s`` splits the wall time by phase, in seconds; in a run
+    ``revision`` is empty where git tells none. ``profile_s`` splits the wall time by phase, in seconds; in a run
     that was resumed it is that of the last part, and ``resumes`` are the parts before. ``plan`` says what the run set
     out to do, ``finished`` which tests have all their outcomes here, in the order of ``outcomes``; an A/B has neither.
     """

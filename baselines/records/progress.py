@@ -8,6 +8,8 @@ from typing import Literal
 
 Result = Literal["passed", "failed", "skipped"]
 """How pytest shows a test that ended."""
+UNKNOWN = "(unknown)"
+"""Among a plan's ``changes``, in place of the files' names: git did not tell them, for the reason that stands there."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from paceline.baselines.files.resume import ResumeError, check_same, differences
 from paceline.baselines.files.run_file import Journal, read_run, recover
 from paceline.baselines.records import Case, Fingerprint, Measured, Metric, Run
 from paceline.baselines.records.metrics import LATENCY, SIZE
-from paceline.baselines.records.progress import Finished, Part, Plan
+from paceline.baselines.records.progress import UNKNOWN, Finished, Part, Plan
 
 PLAN = Plan(("t.py::a", "t.py::b", "t.py::c"), {"seed": "0"}, {"net.py": "d1"})
 HEADER = Run(
@@ -186,3 +186,15 @@ def test_an_older_run_file_without_a_plan_is_read(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (tmp_path / "r1.jsonl").read_text("utf-8").splitlines()]
     assert [line["kind"] for line in lines] == ["run", "end"]
     assert (run.plan, run.finished, run.resumes) == (None, (), ())
+
+
+def test_changes_that_git_did_not_tell_are_no_file() -> None:
+    refused = dataclasses.replace(HEADER, revision="", plan=dataclasses.replace(PLAN, changes={UNKNOWN: "refused"}))
+    hung = dataclasses.replace(HEADER, revision="", plan=dataclasses.replace(PLAN, changes={UNKNOWN: "hung"}))
+    assert differences(refused, hung) == []  # a note says that nobody compared them
+    assert differences(refused, HEADER) == [
+        "the revision (none then, abc now)",
+        "the uncommitted files (git did not tell them then: refused)",
+    ]
+    nowhere = dataclasses.replace(HEADER, revision="")
+    assert differences(nowhere, hung) == ["the uncommitted files (git did not tell them now: hung)"]
