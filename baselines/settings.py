@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import sys
 from collections.abc import Iterable, Mapping
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from paceline.baselines.files.atomic import BaselineError, read_bytes
 from paceline.baselines.judgement.verdicts import Policy, Verdict
+from paceline.baselines.text.hints import meant
 
 if TYPE_CHECKING:
     from paceline.baselines.ab.settings import Rule
@@ -235,8 +235,5 @@ def _typed(value: Any, annotation: str, place: str) -> Any:
 
 def _known(name: str, known: Iterable[str], place: str, what: str) -> None:
     names = sorted(known)
-    if name in names:
-        return
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
-    raise SettingsError(f"{place}: unknown {what} {name!r}; {hint}")
+    if name not in names:
+        raise SettingsError(f"{place}: unknown {what} {name!r}; {meant(name, names)}")

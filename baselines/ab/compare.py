@@ -19,9 +19,9 @@ from paceline.baselines.ab.screen import Screen
 from paceline.baselines.ab.series import Series, merged, series_by_key
 from paceline.baselines.ab.settings import Rule
 from paceline.baselines.judgement.verdicts import Comparison, Policy, Stage, Verdict
-from paceline.baselines.records import Epoch, Level, Note
+from paceline.baselines.records import Epoch, Key, Level, Note
 from paceline.baselines.stats.power import hodges_lehmann, walsh_interval
-from paceline.baselines.stored.compare import Key, judge_exact, percent, severity
+from paceline.baselines.stored.compare import judge_exact, percent, severity
 from paceline.baselines.stored.promote import within_tolerance
 
 
@@ -93,13 +93,11 @@ def _start(series: Series, stage: Stage, notes: Sequence[Note]) -> Comparison:
     base, new = statistics.median(series.base), statistics.median(series.new)
     effects = series.effects
     return Comparison(
-        *(series.key[0], series.metric, base, new),
-        ratio=math.exp(hodges_lehmann(effects)) if effects else None,
-        low=None,
-        high=None,
-        detectable=None,
-        verdict=Verdict.INCONCLUSIVE,
-        reason="",
+        series.key.case,
+        series.metric,
+        base,
+        new,
+        math.exp(hodges_lehmann(effects)) if effects else None,
         base_estimates=series.base,
         new_estimates=series.new,
         notes=tuple(notes),

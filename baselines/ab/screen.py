@@ -12,10 +12,9 @@ from paceline.baselines.ab.plan import planned_epochs
 from paceline.baselines.ab.series import Series, series_by_key
 from paceline.baselines.ab.settings import Rule, is_suspect, stays_suspect
 from paceline.baselines.judgement.verdicts import Policy
-from paceline.baselines.records import Epoch
+from paceline.baselines.records import Epoch, Key
 from paceline.baselines.stats.power import Look, epochs_to_detect, hodges_lehmann
 from paceline.baselines.stats.process_noise import fit_prior, moderated
-from paceline.baselines.stored.compare import Key
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Screen:
         return cls(
             series,
             {key: rule.with_band(one.band(policy)) for key, one in series.items()},
-            {key: moderated(some, priors[key[1]]).deviation for key, some in ratios.items() if len(some) > 1},
+            {key: moderated(some, priors[key.metric]).deviation for key, some in ratios.items() if len(some) > 1},
         )
 
     def looked_twice(self, key: Key) -> bool:

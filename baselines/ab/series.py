@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from paceline.baselines.judgement.verdicts import Policy
-from paceline.baselines.records import Epoch, Metric
+from paceline.baselines.records import Epoch, Key, Metric
 from paceline.baselines.stats.power import NoRatioError, effect_of, turn_estimates
-from paceline.baselines.stored.compare import Key, band_of
+from paceline.baselines.stored.compare import band_of
 from paceline.baselines.stored.promote import within_tolerance
 
 
@@ -29,7 +29,7 @@ class Series:
 
     @property
     def key(self) -> Key:
-        return (self.epochs[0].case, self.epochs[0].metric.name)
+        return self.epochs[0].key
 
     @property
     def metric(self) -> Metric:
@@ -37,7 +37,7 @@ class Series:
 
     def band(self, policy: Policy) -> float:
         """The smallest change of interest: never less than what the metric can tell apart at all."""
-        band = band_of(self.key[0], policy)
+        band = band_of(self.key.case, policy)
         return max(band, self.metric.resolution / min(self.base)) if self.effects else band
 
     @property
@@ -58,7 +58,7 @@ def series_by_key(epochs: Sequence[Epoch]) -> dict[Key, Series]:
     groups: dict[Key, list[Epoch]] = {}
     for epoch in epochs:
         if epoch.metric.rule != "shown":
-            groups.setdefault((epoch.case, epoch.metric.name), []).append(epoch)
+            groups.setdefault(epoch.key, []).append(epoch)
     return {key: _series_of(sorted(group, key=lambda epoch: epoch.number)) for key, group in groups.items()}
 
 

@@ -6,11 +6,9 @@ import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from paceline.baselines.records import Case, Epoch
+from paceline.baselines.records import Epoch, Key
 from paceline.baselines.stats.power import NoRatioError, epoch_effect, hodges_lehmann, walsh_interval
 from paceline.baselines.stored.compare import percent
-
-Key = tuple[Case, str]
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Standing:
         between = ""
         if self.low is not None and self.high is not None:
             between = f" ({percent(math.exp(self.low))} … {percent(math.exp(self.high))} %)"
-        return f"{percent(math.exp(self.effect))} %{between} so far, {self.key[0]} {self.key[1]}"
+        return f"{percent(math.exp(self.effect))} %{between} so far, {self.key}"
 
 
 class Effects:
@@ -45,7 +43,7 @@ class Effects:
     def add(self, epochs: Iterable[Epoch], keys: Collection[Key] | None = None) -> None:
         """Take in epochs of sampled metrics, of ``keys`` only where they are given; what has no ratio is left out."""
         for epoch in epochs:
-            key = (epoch.case, epoch.metric.name)
+            key = epoch.key
             if epoch.metric.rule != "sampled" or (keys is not None and key not in keys):
                 continue
             try:

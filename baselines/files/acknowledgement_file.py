@@ -6,7 +6,6 @@ A committed TOML file, one table ``[[acknowledged]]`` for each case and metric. 
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from paceline.baselines.files.atomic import FormatError, read_bytes
+from paceline.baselines.text.hints import meant
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -265,11 +265,8 @@ def _date(value: object, place: str) -> date:
 
 def _known(name: str, known: Iterable[str], place: str) -> None:
     names = tuple(known)
-    if name in names:
-        return
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
-    raise FormatError(f"{place}: unknown key {name[:120]!r}; {hint}")
+    if name not in names:
+        raise FormatError(f"{place}: unknown key {name[:120]!r}; {meant(name, names)}")
 
 
 def _quoted(value: str) -> str:

@@ -46,6 +46,10 @@ class FormatError(BaselineError, ValueError):
     """What is stored (or is about to be) is not what it must be. The message names the place and the way out."""
 
 
+class NewerFormatError(FormatError):
+    """A newer paceline wrote it. The message says to upgrade, which is the only way out: the file is not damaged."""
+
+
 class PromotionError(BaselineError, ValueError):
     """Runs cannot become, or be merged into, a baseline. The message says which and why."""
 

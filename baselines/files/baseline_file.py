@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from paceline.baselines.files import codec
-from paceline.baselines.files.atomic import FormatError, check_name, read_bytes
+from paceline.baselines.files.atomic import FormatError, NewerFormatError, check_name, read_bytes
 from paceline.baselines.files.strict_json import Fields, moment, parse_json
-from paceline.baselines.records import FORMAT, Baseline, Case, Entry, Metric, Save
+from paceline.baselines.records import FORMAT, Baseline, Entry, Key, Metric, Save
 
 __all__ = ["FormatError", "dump_baseline", "entry_order", "load_baseline", "parse_baseline", "shortened"]
 
@@ -27,7 +27,7 @@ def shortened(metric: Metric, value: float) -> float:
 
 def entry_order(entry: Entry) -> tuple[Any, ...]:
     """The order of entries: by case, then metric."""
-    return (*entry.case.sort_key, entry.metric.name)
+    return entry.key.sort_key
 
 
 def dump_baseline(baseline: Baseline) -> str:
@@ -118,8 +118,9 @@ def load_baseline(path: Path) -> Baseline:
             raise FormatError(
                 f"{path} holds an unresolved merge conflict: resolve it (entries are independent lines)"
             ) from error
-        way_out = "" if "upgrade" in str(error) else "; restore it from git, or save this baseline again"
-        raise FormatError(f"{path}: {error}{way_out}") from error
+        if isinstance(error, NewerFormatError):
+            raise NewerFormatError(f"{path}: {error}") from error
+        raise FormatError(f"{path}: {error}; restore it from git, or save this baseline again") from error
 
 
 def parse_baseline(text: str) -> Baseline:
@@ -135,13 +136,13 @@ def _parse(data: bytes) -> Baseline:
     fingerprint = codec.fingerprint_from_json(fields.child("fingerprint"))
     saves = _saves(fields.child("saves"))
     position = {label: index for index, label in enumerate(saves)}
-    seen: set[tuple[Case, str]] = set()
+    seen: set[Key] = set()
     entries = []
     for index, value in enumerate(fields.items("entries")):
         entry = _entry(Fields(value, f"entries[{index}]"), position)
-        if (entry.case, entry.metric.name) in seen:
-            raise FormatError(f"entries[{index}]: {entry.case} {entry.metric.name} occurs twice")
-        seen.add((entry.case, entry.metric.name))
+        if entry.key in seen:
+            raise FormatError(f"entries[{index}]: {entry.key} occurs twice")
+        seen.add(entry.key)
         entries.append(entry)
     fields.end()
     return Baseline(name, fingerprint, tuple(saves.values()), tuple(sorted(entries, key=entry_order)))

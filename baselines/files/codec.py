@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, cast
 
-from paceline.baselines.files.atomic import FormatError, check_name
+from paceline.baselines.files.atomic import FormatError, NewerFormatError, check_name
 from paceline.baselines.files.progress_codec import part_to_json, parts_from_json
 from paceline.baselines.files.strict_json import MAX_NAME, MAX_TEXT, Fields
 from paceline.baselines.records import (
@@ -202,7 +202,7 @@ def check_format(fields: Fields, kind: str) -> None:
     """Take ``format`` and ``kind`` and refuse what this version cannot read; before anything else is looked at."""
     version = fields.take("format")
     if isinstance(version, int) and not isinstance(version, bool) and version > FORMAT:
-        raise FormatError(
+        raise NewerFormatError(
             f"it has format {str(version)[:20]}, written by a newer paceline (this one reads up to {FORMAT}): "
             "upgrade paceline"
         )

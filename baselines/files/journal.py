@@ -11,13 +11,11 @@ from typing import NamedTuple
 from paceline.baselines.files import codec, progress_codec
 from paceline.baselines.files.atomic import FormatError, StoreError, failed, sync_folder
 from paceline.baselines.files.strict_json import Fields, parse_json
-from paceline.baselines.records import Case, Note, Outcome, Run
+from paceline.baselines.records import Key, Note, Outcome, Run
 from paceline.baselines.records.progress import Finished, Result
 
 SUFFIX = ".jsonl"
 PART_SUFFIX = ".jsonl.part"
-
-_Key = tuple[Case, str]
 
 
 class _State(NamedTuple):
@@ -44,8 +42,8 @@ class Journal:
         self._path = path
         self._run_id = run_id
         self._state = _State(0, 0, 0)
-        self._keys: list[_Key] = []
-        self._places: dict[_Key, int] = {}
+        self._keys: list[Key] = []
+        self._places: dict[Key, int] = {}
         self._is_open = True
 
     @classmethod
@@ -141,7 +139,7 @@ class Journal:
 
     def _line(self, outcome: Outcome) -> bytes:
         name = f"{outcome.case} {outcome.metric.name}"[:200]
-        if self._holds((outcome.case, outcome.metric.name)):
+        if self._holds(outcome.key):
             raise FormatError(
                 f"{name} was measured twice in one run: tell the two apart by a parameter of the case, or measure once"
             )
@@ -195,7 +193,7 @@ class Journal:
         before = self._state
         del self._keys[before.outcomes :]
         for outcome in outcomes:
-            key = (outcome.case, outcome.metric.name)
+            key = outcome.key
             self._places[key] = len(self._keys)
             self._keys.append(key)
         count = len(self._keys)
@@ -217,7 +215,7 @@ class Journal:
             os.ftruncate(self._descriptor, length)
             raise failed("write", self._path, error) from error
 
-    def _holds(self, key: _Key) -> bool:
+    def _holds(self, key: Key) -> bool:
         """Whether an outcome of this case and metric counts; one that an interrupt left behind does not."""
         place = self._places.get(key, self._state.outcomes)
         return place < self._state.outcomes and self._keys[place] == key

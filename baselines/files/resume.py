@@ -16,6 +16,7 @@ from paceline.baselines.records import Outcome, Run
 from paceline.baselines.records.progress import UNKNOWN, Finished, Part, Plan
 
 TAIL_BYTES = 1 << 20
+"""A choice: far more than the line that ends a run with its notes, and far less than a run file may hold."""
 UNCOMPARED = ("deselected",)
 """Parts of a selection that the plan says exactly: how many tests were left out differs with ``--lf``."""
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from paceline.baselines.files import codec, progress_codec
-from paceline.baselines.files.atomic import FormatError, StoreError, read_bytes
+from paceline.baselines.files.atomic import FormatError, NewerFormatError, StoreError, read_bytes
 from paceline.baselines.files.journal import Journal, recover
 from paceline.baselines.files.strict_json import Fields, NotJsonError, parse_json
-from paceline.baselines.records import Outcome, Run
+from paceline.baselines.records import Key, Outcome, Run
 from paceline.baselines.records.progress import Finished
 
 __all__ = ["FormatError", "Journal", "StoreError", "new_run_id", "read_run", "recover"]
@@ -76,7 +76,7 @@ def _assemble(path: Path, values: Sequence[object]) -> Run:
         outcomes: list[Outcome] = []
         finished: list[Finished] = []
         claimed = 0
-        seen: set[tuple[object, str]] = set()
+        seen: set[Key] = set()
         has_ended = False
         for value in values[1:]:
             number += 1
@@ -98,10 +98,9 @@ def _assemble(path: Path, values: Sequence[object]) -> Run:
                 claimed = len(outcomes)
                 continue
             outcome = codec.outcome_from_json(fields)
-            identity = (outcome.case, outcome.metric.name)
-            if identity in seen:
-                raise FormatError(f"{outcome.case} {outcome.metric.name} occurs twice")
-            seen.add(identity)
+            if outcome.key in seen:
+                raise FormatError(f"{outcome.key} occurs twice")
+            seen.add(outcome.key)
             outcomes.append(outcome)
     except FormatError as error:
         _raise(path, number, error)
@@ -111,5 +110,6 @@ def _assemble(path: Path, values: Sequence[object]) -> Run:
 def _raise(path: Path, number: int, error: FormatError, line: bytes = b"") -> NoReturn:
     if line.startswith((b"<<<<<<<", b"=======", b">>>>>>>")):
         raise FormatError(f"{path}, line {number}: an unresolved merge conflict; resolve it") from error
-    way_out = "" if "upgrade" in str(error) else f"; {_REPAIR}"
-    raise FormatError(f"{path}, line {number}: {error}{way_out}") from error
+    if isinstance(error, NewerFormatError):
+        raise NewerFormatError(f"{path}, line {number}: {error}") from error
+    raise FormatError(f"{path}, line {number}: {error}; {_REPAIR}") from error

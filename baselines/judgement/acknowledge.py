@@ -7,20 +7,20 @@ entry that no longer does anything is told by a note.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Collection, Mapping, Set
 from datetime import date
 
 from paceline.baselines.files.acknowledgement_file import Acknowledged, Acknowledgement, Acknowledgements
 from paceline.baselines.judgement.verdicts import Comparison, Judgement, Verdict
 from paceline.baselines.records import Level, Note
+from paceline.baselines.text.hints import nearest
 
-Key = tuple[str, str]
+Names = tuple[str, str]
 """A case's id and a metric's name."""
 
 
 def acknowledge(
-    judgement: Judgement, acknowledgements: Acknowledgements, *, today: date, stored: Set[Key] = frozenset()
+    judgement: Judgement, acknowledgements: Acknowledgements, *, today: date, stored: Set[Names] = frozenset()
 ) -> Judgement:
     """``judgement`` with every known regression marked by what its entry means on the day ``today`` (in UTC).
 
@@ -29,8 +29,8 @@ def acknowledge(
     nobody knows whether it is still needed against a stored baseline that has the case.
     """
     entries = {entry.key: entry for entry in acknowledgements.entries}
-    comparisons = tuple(_marked(one, entries.get(_key(one)), today) for one in judgement.comparisons)
-    found = {_key(one): one for one in comparisons}
+    comparisons = tuple(_marked(one, entries.get(_names(one)), today) for one in judgement.comparisons)
+    found = {_names(one): one for one in comparisons}
     known = {*found, *stored} if stored else set()
     held = found if judgement.save is not None else {key: found[key] for key in found.keys() - stored}
     notes = (_note(entry, acknowledgements.file, held, known, today) for entry in acknowledgements.entries)
@@ -42,7 +42,7 @@ def acknowledge(
     )
 
 
-def _key(comparison: Comparison) -> Key:
+def _names(comparison: Comparison) -> Names:
     return (comparison.case.id, comparison.metric.name)
 
 
@@ -61,7 +61,7 @@ def _marked(comparison: Comparison, entry: Acknowledgement | None, today: date) 
 
 
 def _note(
-    entry: Acknowledgement, file: str, found: Mapping[Key, Comparison], known: Collection[Key], today: date
+    entry: Acknowledgement, file: str, found: Mapping[Names, Comparison], known: Collection[Names], today: date
 ) -> Note | None:
     """The one thing to say of an entry that no longer does anything."""
     about = f"the acknowledgement of {entry.metric} of {entry.case} in {file}"
@@ -77,13 +77,12 @@ def _note(
     return None
 
 
-def _way_out(key: Key, known: Collection[Key]) -> str:
+def _way_out(key: Names, known: Collection[Names]) -> str:
     case, metric = key
     metrics = [name for there, name in known if there == case]
-    near = difflib.get_close_matches(metric, metrics, n=1) or difflib.get_close_matches(
-        case, sorted({there for there, _ in known}), n=1
-    )
-    return f"did you mean {near[0]}? If not, delete it" if near else "correct its name, or delete it"
+    # all cases of a device and batch size end alike, so half alike is no hint
+    near = nearest(metric, metrics) or nearest(case, sorted({there for there, _ in known}), 0.6)
+    return f"did you mean {near!r}? If not, delete it" if near else "correct its name, or delete it"
 
 
 def _why_not_needed(entry: Acknowledgement, comparison: Comparison) -> str:

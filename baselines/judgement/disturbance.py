@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from paceline.baselines.records import Case, Conditions, Epoch, Level, Measured, Metric, Note
+from paceline.baselines.records import Conditions, Epoch, Key, Level, Measured, Metric, Note
 from paceline.baselines.stats.bimodality import two_levels
 from paceline.baselines.stats.power import turn_estimates
 
@@ -26,10 +26,15 @@ STOLEN = 0.05
 SWAPPED_PAGES = 256
 """A mebibyte anywhere on the machine."""
 MAJOR_FAULTS = 10
+"""A choice: a page or two may come late from a disk in any process; ten within timed calls are no accident."""
 CLOCK_FALL = 0.1
+"""A choice: it is the fall that moves a time about as much as :data:`FOREIGN` does."""
 RISE = 0.03
+"""A choice: just above the band of 2 % below which a change is of no interest by default."""
 SECTIONS = 10
+"""Their 45 pairs are those of :data:`RISING_PAIRS`."""
 LEAST_SAMPLES = 40
+"""A choice: four in each section."""
 RISING_PAIRS = 39
 """Of the 45 pairs of ten sections so many must have the later one slower: with sections that differ by chance that
 happens 1.1 times in 1,000 (M. G. Kendall, "A new measure of rank correlation", Biometrika 30, 1938)."""
@@ -55,12 +60,12 @@ def analyse_conditions(conditions: Conditions | None) -> tuple[Note, ...]:
     return tuple(note for rule in rules if (note := rule(conditions)) is not None)
 
 
-def analyse_epochs(epochs: Iterable[Epoch]) -> dict[tuple[Case, str], tuple[Note, ...]]:
+def analyse_epochs(epochs: Iterable[Epoch]) -> dict[Key, tuple[Note, ...]]:
     """What disturbed the epochs of an A/B, by case and metric: each note once, with the number of epochs it is of."""
-    found: dict[tuple[Case, str], list[dict[str, Note]]] = {}
+    found: dict[Key, list[dict[str, Note]]] = {}
     for epoch in epochs:
         if epoch.metric.rule == "sampled":
-            found.setdefault((epoch.case, epoch.metric.name), []).append(_of_epoch(epoch))
+            found.setdefault(epoch.key, []).append(_of_epoch(epoch))
     return {key: _counted(of_epochs) for key, of_epochs in found.items()}
 
 

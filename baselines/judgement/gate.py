@@ -8,6 +8,7 @@ PASSED = 0
 REGRESSED = 10
 UNDECIDED = 11
 NOTHING_MEASURED = 12
+"""Exit codes: a choice, above those that pytest uses itself (0 to 5)."""
 
 
 def blocks(comparison: Comparison, policy: Policy) -> bool:

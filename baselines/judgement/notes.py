@@ -64,7 +64,7 @@ def _slower_than_reference(measured: Measured) -> Note | None:
     return Note(
         Level.WARNING,
         "slower_than_eager",
-        f"slower than eager, which was timed around it: speed-up {speedup.ratio:.3g} "
+        f"slower than eager in {measured.metric.name}, {speedup.ratio:.3g} times as fast "
         f"({speedup.low:.3g} … {speedup.high:.3g})",
     )
 

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Literal
 
 from paceline.baselines.files.acknowledgement_file import Acknowledged
-from paceline.baselines.records import Case, Difference, Fingerprint, Metric, Note, Save
+from paceline.baselines.records import Case, Difference, Fingerprint, Keyed, Metric, Note, Save
 from paceline.baselines.records.side_changes import SideChanges
 
 Stage = Literal["stored", "screen", "confirmation"]
@@ -16,32 +16,38 @@ Stage = Literal["stored", "screen", "confirmation"]
 
 
 class Verdict(str, Enum):
-    """The possible ends of a comparison. None of them may be merged into another when shown."""
+    """The possible ends of a comparison, in the order in which they need a person. None of them may be merged into
+    another when shown."""
 
     REGRESSED = "regressed"
-    IMPROVED = "improved"
-    UNCHANGED = "unchanged"
-    """Proven: the whole interval lies in the band."""
-    NO_CHANGE_SEEN = "no change seen"
-    """Nothing found; says what could have been found."""
     SUSPECT = "suspect"
     """Beyond the noise of a stored baseline; only a same-session A/B can convict."""
     INCONCLUSIVE = "inconclusive"
-    NO_BASELINE = "no baseline"
     NOT_MEASURED = "not measured"
     GONE = "gone"
     REFUSED = "refused"
     """The baseline was made on another kind of machine; the reason names the fields."""
+    IMPROVED = "improved"
+    NO_CHANGE_SEEN = "no change seen"
+    """Nothing found; says what could have been found."""
+    UNCHANGED = "unchanged"
+    """Proven: the whole interval lies in the band."""
+    NO_BASELINE = "no baseline"
+
+
+ORDER: Mapping[Verdict, int] = {verdict: place for place, verdict in enumerate(Verdict)}
+"""The place of each verdict: first those that are bad or leave something open, then what was found, then what is
+quiet."""
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Keyed):
     """One case and metric held against its baseline.
 
     ``base`` and ``new`` are the point estimates in the metric's unit. ``ratio`` is new over base, and ``low`` and
     ``high`` its interval at the policy's confidence; a ratio above 1 of a time is slower. ``detectable`` is the
     smallest change (a fraction: 0.08 is 8 %) that the rule in use would have found with the policy's power. What does
-    not exist is ``None``.
+    not exist is ``None``; as long as nothing judged it, it is inconclusive.
 
     Of an A/B, ``epochs`` are the effects of its epochs (natural logarithms of new over base, in their order), ``ratio``
     is their Hodges-Lehmann estimate, and ``base_estimates`` and ``new_estimates`` are those of each epoch, with
@@ -52,14 +58,14 @@ class Comparison:
 
     case: Case
     metric: Metric
-    base: float | None
-    new: float | None
-    ratio: float | None
-    low: float | None
-    high: float | None
-    detectable: float | None
-    verdict: Verdict
-    reason: str
+    base: float | None = None
+    new: float | None = None
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    detectable: float | None = None
+    verdict: Verdict = Verdict.INCONCLUSIVE
+    reason: str = ""
     base_estimates: tuple[float, ...] = ()
     new_estimates: tuple[float, ...] = ()
     notes: tuple[Note, ...] = ()

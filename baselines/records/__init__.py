@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from paceline.baselines.records.progress import Finished, Part, Plan
 
@@ -63,6 +63,33 @@ class Metric:
     rule: Literal["sampled", "exact", "shown"]
     tolerance: float = 0.0
     resolution: float = 0.0
+
+
+class Key(NamedTuple):
+    """What identifies a value within a run, a baseline or a judgement: the case, and the metric's name."""
+
+    case: Case
+    metric: str
+
+    @property
+    def sort_key(self) -> tuple[object, ...]:
+        """A total order: by case, then by the metric's name."""
+        return (*self.case.sort_key, self.metric)
+
+    def __str__(self) -> str:
+        return f"{self.case} {self.metric}"
+
+
+class Keyed:
+    """Whatever has a case and a metric, and so a :class:`Key`."""
+
+    case: Case
+    metric: Metric
+
+    @property
+    def key(self) -> Key:
+        """The case and the metric's name."""
+        return Key(self.case, self.metric.name)
 
 
 class Level(str, Enum):
@@ -130,7 +157,7 @@ class Conditions:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measured(Keyed):
     """A value, as all its samples in the order they were taken, in the metric's unit.
 
     ``reference_samples`` are those of the eager reference that was timed around them in the same session; empty where
@@ -165,7 +192,7 @@ class Build:
 
 
 @dataclass(frozen=True)
-class Epoch:
+class Epoch(Keyed):
     """One pair of fresh processes of an A/B, one a side, and what they measured of one case and metric, which they
     built anew for each of the ``builds``.
 
@@ -181,7 +208,7 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class NotMeasured:
+class NotMeasured(Keyed):
     """No value, and why. ``metric`` is the quantity that was asked for."""
 
     case: Case
@@ -269,7 +296,7 @@ class Save:
 
 
 @dataclass(frozen=True)
-class Entry:
+class Entry(Keyed):
     """What a baseline keeps of one case and metric: the estimate of each fresh process, and which save made it."""
 
     case: Case

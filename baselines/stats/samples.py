@@ -17,6 +17,7 @@ from paceline.baselines.records import Metric
 
 Array = npt.NDArray[np.float64]
 PERCENTILES = (25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9)
+"""A choice: the quartiles, one of which is judged, and the tail as service levels are usually agreed on."""
 SECTIONS = 10
 """Of a series, for an interval: few enough that each is long, enough for a t quantile near the normal one."""
 
@@ -32,12 +33,6 @@ def estimate(metric: Metric, samples: Sequence[float]) -> float:
     if metric.rule == "sampled":
         return float(np.quantile(np.asarray(samples, dtype=np.float64), 0.25 if metric.better == "lower" else 0.75))
     return float(np.median(np.asarray(samples, dtype=np.float64)))
-
-
-def ecdf(samples: Sequence[float]) -> tuple[Array, Array]:
-    """The empirical distribution: sorted distinct values, and the fraction of samples at or below each."""
-    values, counts = np.unique(np.asarray(samples, dtype=np.float64), return_counts=True)
-    return values, np.cumsum(counts) / len(samples)
 
 
 def can_bound(percentile: float, count: int, confidence: float = 0.95) -> bool:
@@ -61,11 +56,17 @@ def percentiles(samples: Sequence[float]) -> dict[str, float]:
 
 
 class Speedup(NamedTuple):
-    """How much better than the reference: 2 is twice as fast. What does not exist is ``None``."""
+    """How much better than the reference: 2 is twice as fast. What does not exist is ``None``; where there is no
+    ``ratio``, ``why`` says the reason."""
 
     ratio: float | None
     low: float | None
     high: float | None
+    why: str = ""
+
+
+UNPAIRED = Speedup(None, None, None, "no eager reference was timed with it")
+NO_RATIO = Speedup(None, None, None, "an estimate, its own or the reference's, is not positive: there is no ratio")
 
 
 def paired_speedup(
@@ -83,27 +84,32 @@ def paired_speedup(
     happens within one process, not how processes differ; and a disturbance that begins and ends with the samples looks
     like a slower model. So it informs, and judges nothing.
 
-    With fewer than 12 samples a side there is no interval, and the ratio is that of the whole series. All three are
-    ``None`` where there is no reference or an estimate is not positive.
+    With fewer than 12 samples a side there is no interval, and the ratio is that of the whole series. It is
+    :data:`UNPAIRED` where there is no reference, and :data:`NO_RATIO` where an estimate is not positive, or so far from
+    the other that no float holds their ratio.
     """
     if len(samples) == 0 or len(reference_samples) == 0:
-        return Speedup(None, None, None)
+        return UNPAIRED
     q = 0.25 if better == "lower" else 0.75
     sections = min(SECTIONS, len(samples) // 4, len(reference_samples) // 4)
     if sections < 3:
         sections = 1
     own, reference = (_quantiles(series, sections, q) for series in (samples, reference_samples))
-    if (own <= 0).any() or (reference <= 0).any():
-        return Speedup(None, None, None)
-    logs = np.log(reference / own) if better == "lower" else np.log(own / reference)
+    halves = _quantiles(reference_samples, 2, q) if sections > 1 else reference
+    if min(own.min(), reference.min(), halves.min()) <= 0:
+        return NO_RATIO
+    with np.errstate(over="ignore", divide="ignore"):  # told below
+        logs = np.log(reference / own if better == "lower" else own / reference)
+    if not np.isfinite(logs).all():
+        return NO_RATIO
     center = float(logs.mean())
     if sections == 1:
         return Speedup(math.exp(center), None, None)
     t = float(stdtrit(sections - 1, 0.5 + confidence / 2))
-    before, after = _quantiles(reference_samples, 2, q)
-    drift = abs(math.log(before / after)) / 2
+    drift = abs(float(np.log(halves[0]) - np.log(halves[1]))) / 2
     half = max(t * float(logs.std(ddof=1)) / math.sqrt(sections), drift)
-    return Speedup(math.exp(center), math.exp(center - half), math.exp(center + half))
+    with np.errstate(over="ignore"):  # an interval may be without end
+        return Speedup(math.exp(center), float(np.exp(center - half)), float(np.exp(center + half)))
 
 
 def _quantiles(samples: Sequence[float], sections: int, q: float) -> Array:

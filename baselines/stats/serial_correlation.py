@@ -20,6 +20,8 @@ SURE = 1.28
 """Standard errors by which the serial correlation is taken to be overestimated: of independent confirmations 10 %
 find any."""
 MOST = 0.9
+"""A choice: at 1 an interval has no end; at 0.9 it is 4.4 times as wide as one of independent epochs
+(:func:`inflation`)."""
 
 
 def serial_correlation(series: Iterable[Sequence[float]]) -> float:

@@ -13,31 +13,14 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
 
 from paceline.baselines.judgement.notes import analyse_comparisons
-from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
-from paceline.baselines.records import Baseline, Case, Difference, Entry, Metric, NotMeasured, Outcome, Run
+from paceline.baselines.judgement.verdicts import ORDER, Comparison, Judgement, Policy, Verdict
+from paceline.baselines.records import Baseline, Case, Difference, Entry, Key, Metric, NotMeasured, Outcome, Run
 from paceline.baselines.records.selection import asks_for_all_of
 from paceline.baselines.stats.process_noise import Prior, Screen, fit_prior, geometric_mean, moderated, screen
 from paceline.baselines.stats.samples import estimate
 from paceline.baselines.stored.promote import within_tolerance
-
-Key = tuple[Case, str]
-
-ORDER = (
-    Verdict.REGRESSED,
-    Verdict.SUSPECT,
-    Verdict.INCONCLUSIVE,
-    Verdict.REFUSED,
-    Verdict.GONE,
-    Verdict.NOT_MEASURED,
-    Verdict.NO_BASELINE,
-    Verdict.NO_CHANGE_SEEN,
-    Verdict.UNCHANGED,
-    Verdict.IMPROVED,
-)
-"""The verdicts, worst first."""
 
 
 def compare(base: Baseline | None, run: Run, policy: Policy) -> Judgement:
@@ -51,19 +34,19 @@ def compare(base: Baseline | None, run: Run, policy: Policy) -> Judgement:
     """
     differences = base.fingerprint.differences(run.fingerprint) if base else ()
     key_differences = tuple(one for one in differences if one.in_key)
-    entries = {(entry.case, entry.metric.name): entry for entry in base.entries} if base else {}
+    entries = {entry.key: entry for entry in base.entries} if base else {}
     context = _Context(base, policy, {} if key_differences else entries, key_differences)
     comparisons = [_judge(outcome, context) for outcome in run.outcomes if _is_judged(outcome, entries)]
     not_selected = 0
     if base and not key_differences:
         unmeasured = {one.case: one for one in run.outcomes if isinstance(one, NotMeasured)}
-        present = {(outcome.case, outcome.metric.name) for outcome in run.outcomes}
+        present = {outcome.key for outcome in run.outcomes}
         requested = _requested(run, base)
         for key in entries.keys() - present:
-            if entries[key].save not in requested and key[0] not in unmeasured:
+            if entries[key].save not in requested and key.case not in unmeasured:
                 not_selected += 1
                 continue
-            comparisons.append(_absent(entries[key], run, base, unmeasured.get(key[0])))
+            comparisons.append(_absent(entries[key], run, base, unmeasured.get(key.case)))
     comparisons.sort(key=severity)
     return Judgement(
         tuple(comparisons),
@@ -117,18 +100,20 @@ def band_of(case: Case, policy: Policy) -> float:
 
 
 def _is_judged(outcome: Outcome, entries: Mapping[Key, Entry]) -> bool:
-    is_shown = outcome.metric.rule == "shown" and (outcome.case, outcome.metric.name) not in entries
+    is_shown = outcome.metric.rule == "shown" and outcome.key not in entries
     return isinstance(outcome, NotMeasured) or not is_shown
 
 
-def severity(comparison: Comparison) -> tuple[Any, ...]:
-    """Sorts comparisons: worst first, and what is worse before what is better."""
-    rank = ORDER.index(comparison.verdict)
-    return (rank, comparison.is_worse is False, comparison.case.sort_key, comparison.metric.name)
+def severity(comparison: Comparison) -> tuple[object, ...]:
+    """Sorts what needs a person first, everywhere: by verdict (:data:`ORDER`); of one verdict the largest change for
+    the worse first and the largest for the better last; then by case and metric."""
+    moved = abs(comparison.ratio - 1) if comparison.ratio is not None else 0.0
+    signed = -moved if comparison.is_worse else moved
+    return (ORDER[comparison.verdict], signed, comparison.key.sort_key)
 
 
 def _judge(outcome: Outcome, context: _Context) -> Comparison:
-    entry = context.entries.get((outcome.case, outcome.metric.name))
+    entry = context.entries.get(outcome.key)
     undecided = _start(outcome.case, outcome.metric, entry, context.base)
     if isinstance(outcome, NotMeasured):
         reason = f"{outcome.cause.value}: {outcome.reason}" if outcome.reason else outcome.cause.value
@@ -155,7 +140,7 @@ def _judge(outcome: Outcome, context: _Context) -> Comparison:
 
 def _start(case: Case, metric: Metric, entry: Entry | None, base: Baseline | None) -> Comparison:
     """Everything that the baseline alone says."""
-    undecided = Comparison(case, metric, None, None, None, None, None, None, Verdict.INCONCLUSIVE, "")
+    undecided = Comparison(case, metric)
     if entry is None or base is None:
         return undecided
     return dataclasses.replace(

@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from paceline.baselines.files.atomic import PromotionError
 from paceline.baselines.files.baseline_file import entry_order, shortened
-from paceline.baselines.records import Baseline, Case, Entry, Measured, Metric, NotMeasured, Outcome, Run, Save
+from paceline.baselines.records import Baseline, Entry, Key, Measured, Metric, NotMeasured, Outcome, Run, Save
 from paceline.baselines.stats.samples import estimate
-
-Key = tuple[Case, str]
 
 
 def summarize(runs: Sequence[Run], *, name: str, saved: str, by: str, reason: str) -> Baseline:
@@ -30,13 +28,8 @@ def summarize(runs: Sequence[Run], *, name: str, saved: str, by: str, reason: st
         raise PromotionError("there is no run to save")
     first = runs[0]
     _check_runs(runs)
-    by_run = [{(outcome.case, outcome.metric.name): outcome for outcome in run.outcomes} for run in runs]
-    judged = {
-        (outcome.case, outcome.metric.name)
-        for run in runs
-        for outcome in run.outcomes
-        if outcome.metric.rule != "shown"
-    }
+    by_run = [{outcome.key: outcome for outcome in run.outcomes} for run in runs]
+    judged = {outcome.key for run in runs for outcome in run.outcomes if outcome.metric.rule != "shown"}
     entries = []
     for key in judged:
         found = [outcomes.get(key) for outcomes in by_run]
@@ -82,7 +75,7 @@ def _entry(key: Key, found: Sequence[Outcome | None], runs: Sequence[Run]) -> En
     measured = [outcome for outcome in found if isinstance(outcome, Measured)]
     if not measured:
         return None
-    case, metric = key[0], measured[0].metric
+    case, metric = key.case, measured[0].metric
     if len(measured) < len(runs):
         lacking = [run.id for run, outcome in zip(runs, found, strict=True) if not isinstance(outcome, Measured)]
         raise PromotionError(f"{case} {metric.name} has no value in {_some(lacking)}, and has one in the others")
@@ -123,11 +116,11 @@ def merge(old: Baseline, new: Baseline) -> Baseline:
             f"baseline {old.name!r} is of another kind of machine ({_some(different)} differ): save under a new name"
         )
     shifted = [dataclasses.replace(entry, save=entry.save + len(old.saves)) for entry in new.entries]
-    entries = {(entry.case, entry.metric.name): entry for entry in old.entries}
+    entries = {entry.key: entry for entry in old.entries}
     for entry in shifted:
-        there = entries.get((entry.case, entry.metric.name))
+        there = entries.get(entry.key)
         if there is None or (there.metric, there.estimates) != (entry.metric, entry.estimates):
-            entries[entry.case, entry.metric.name] = entry
+            entries[entry.key] = entry
     used = sorted({entry.save for entry in entries.values()})
     position = {save: index for index, save in enumerate(used)}
     saves = (*old.saves, *new.saves)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import fcntl
 import os
 from datetime import datetime
@@ -21,6 +20,7 @@ from paceline.baselines.files.baseline_file import dump_baseline, load_baseline
 from paceline.baselines.files.strict_json import moment
 from paceline.baselines.records import Baseline, Fingerprint
 from paceline.baselines.stored.promote import merge, summarize
+from paceline.baselines.text.hints import nearest
 
 __all__ = ["FormatError", "PromotionError", "Store", "StoreError", "merge", "summarize"]
 
@@ -76,8 +76,8 @@ class Store:
         names = self.names()
         if not names:
             return f"there is none at all yet: save one with --pace-save {name}"
-        nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.0)[0]
-        return f"did you mean {nearest!r}? (there: {', '.join(names[:10])}{', …' if len(names) > 10 else ''})"
+        near = nearest(name, names, likeness=0.0)  # however unlike: all are baselines
+        return f"did you mean {near!r}? (there: {', '.join(names[:10])}{', …' if len(names) > 10 else ''})"
 
     def save(self, baseline: Baseline) -> Path:
         """Write a baseline, in one step, and return where. A file that would not change is left untouched.

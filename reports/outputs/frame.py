@@ -31,7 +31,7 @@ def run_frame(run: Run) -> pandas.DataFrame:
     """One row for each case and metric of ``run``: :data:`RUN_COLUMNS`.
 
     Values are in the metric's unit. A case that was not measured has no numbers, but its ``cause`` and ``reason``.
-    ``speedup`` is over the eager reference that was timed around it.
+    ``speedup`` is over the eager reference that was timed around it, missing where there is none or no ratio.
     """
     import pandas
 
@@ -115,7 +115,7 @@ def _numbers(measured: Measured) -> dict[str, Any]:
         "max": max(measured.samples),
         "samples": len(measured.samples),
         "reference_samples": len(measured.reference_samples),
-        "speedup": speedup.ratio if speedup else None,
-        "speedup_low": speedup.low if speedup else None,
-        "speedup_high": speedup.high if speedup else None,
+        "speedup": speedup.ratio,
+        "speedup_low": speedup.low,
+        "speedup_high": speedup.high,
     }

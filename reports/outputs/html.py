@@ -13,8 +13,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from paceline.baselines.judgement.verdicts import Verdict
+from paceline.baselines.judgement.verdicts import ORDER, Verdict
 from paceline.baselines.records import Level, Note
+from paceline.baselines.text.visible import visible
 from paceline.reports.page.by_model import FULL_ROWS, group_by_model
 from paceline.reports.page.details import Distribution, Side
 from paceline.reports.page.page import Page
@@ -23,7 +24,7 @@ from paceline.reports.pictures import svg
 from paceline.reports.pictures.front import draw
 from paceline.reports.pictures.heat_map import Cell
 from paceline.reports.wording import quantities, words
-from paceline.reports.wording.text import shorten, visible
+from paceline.reports.wording.text import shorten
 
 BUDGET_BYTES = 980_000
 """What a page may weigh, as far as pictures and percentiles decide."""
@@ -31,12 +32,14 @@ UNFOLDED_ROWS = 150
 """A page of more judged rows than this opens with its models folded."""
 _MOST_BLOCKING = 200
 """Blocking rows on the first screen; further ones are in the table of their model."""
+# A choice: a screen of notes; each case has its own in its details.
 _MOST_NOTES = 30
 _SAID = "said"
 _LEFT_OUT = (
     " <b>There is room for the pictures of {} of {} cases, the gravest</b>; those of any others: "
     "<code>python -m paceline.reports render RUN.jsonl --only 'resnet18-*' --html PATH</code>."
 )
+# A choice: longer than any name of ours, and too short to break a table.
 _NAME_LIMIT = 160
 
 
@@ -117,7 +120,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["first_upper"] = lambda text: text[:1].upper() + text[1:]
     environment.globals.update(
         marks=words.MARKS,
-        order=words.ORDER,
+        order=ORDER,
         tone=words.tone,
         title=words.metric_title,
         quantity=quantities.quantity,
@@ -282,7 +285,7 @@ def _brief(page: Page, first_of: Callable[[Row], Markup]) -> Callable[[Row | Non
 
 def _verdicts_of(rows: Sequence[Row | None]) -> str:
     """The places of the verdicts of some rows, for the filter."""
-    return " ".join(sorted({str(words.ORDER[row.comparison.verdict]) for row in rows if row is not None}))
+    return " ".join(sorted({str(ORDER[row.comparison.verdict]) for row in rows if row is not None}))
 
 
 def _verdict_anchor(verdict: Verdict) -> str:

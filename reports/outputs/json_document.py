@@ -76,7 +76,10 @@ def _document(page: Page) -> dict[str, Any]:
             for one in detail.shown
         ],
         "notes": [_note(note) for note in page.notes],
-        "case_notes": [{**_note(one.note), "cases": [case.id for case in one.cases]} for one in page.case_notes],
+        "case_notes": [
+            {**_note(one.note), "sentence": one.sentence, "cases": [case.id for case in one.cases]}
+            for one in page.case_notes
+        ],
         "profile_s": {phase.name: _number(phase.seconds) for phase in page.profile},
     }
 

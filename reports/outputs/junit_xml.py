@@ -10,9 +10,9 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 
 from paceline.baselines.judgement.verdicts import Verdict
+from paceline.baselines.text.visible import visible
 from paceline.reports.page.page import Page
 from paceline.reports.page.rows import Row
-from paceline.reports.wording.text import visible
 
 _PASSES = frozenset({Verdict.IMPROVED, Verdict.UNCHANGED, Verdict.NO_CHANGE_SEEN, Verdict.REGRESSED})
 """Verdicts that were decided. A regression that the policy does not block passes here, with its verdict as property."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from paceline.reports.page.notes import brief
 from paceline.reports.page.page import Page
 from paceline.reports.page.rows import Row
+from paceline.reports.pictures.heat_map import HeatMap
+from paceline.reports.pictures.speedups import cell_text, chosen, fastest, headline, is_large
 from paceline.reports.wording import quantities, words
 from paceline.reports.wording.side_changes import sides_line
 from paceline.reports.wording.text import one_line
 
+# Choices: what a reader of a comment looks through; together they stay below _LONGEST.
 _MOST_BLOCKING = 40
 _MOST_ACKNOWLEDGED = 20
 _MOST_OTHERS = 100
@@ -21,6 +25,8 @@ _NAME_LIMIT = 120
 _SENTENCE_LIMIT = 300
 _LONGEST = 60_000
 """A comment on GitHub holds 65 536 characters."""
+_LONGEST_NOTES = 12_000
+"""A choice: a fifth of it, so that verdicts have the rest."""
 _ACTIVE = re.compile(r"[\\`*_\[\]<>|~@#$!&:]|(?<=www)\.", re.IGNORECASE)
 _FENCE = "```"
 
@@ -47,21 +53,10 @@ def render_markdown(page: Page) -> str:
             parts.append(f"… and {len(page.acknowledged) - _MOST_ACKNOWLEDGED} more that are acknowledged.")
     parts.append(_counts(page))
     parts.append(_coverage(page))
-    others = [row for row in page.rows if not (row.blocks or row.comparison.is_acknowledged)]
-    if others:
-        more = f"\n\n… and {len(others) - _MOST_OTHERS} more." if len(others) > _MOST_OTHERS else ""
-        table = _table(others[:_MOST_OTHERS], with_reason=False)
-        folded = f"<details><summary>Everything else</summary>\n\n{table}{more}\n\n</details>"
-        if sum(map(len, parts)) + len(folded) < _LONGEST:
-            parts.append(folded)
-        else:
-            parts.append(
-                f"{quantities.count(len(others), 'other measurement')} left out of this comment; see the report."
-            )
-    notes = [f"- {note.level.value}: {prose(note.sentence, _SENTENCE_LIMIT)}" for note in page.notes]
-    if notes:
-        parts.append("\n".join(notes))
-    return "\n\n".join(part for part in parts if part) + "\n"
+    notes = _notes(page)
+    speedups = _speedups(page, _LONGEST - sum(map(len, parts)) - len(notes))
+    others = _others(page, _LONGEST - sum(map(len, parts)) - len(notes) - sum(map(len, speedups)))
+    return "\n\n".join(part for part in (*parts, *speedups, others, notes) if part) + "\n"
 
 
 def code(text: str, limit: int = _NAME_LIMIT) -> str:
@@ -128,6 +123,68 @@ def _table(rows: Sequence[Row], *, with_reason: bool) -> str:
 def _why(row: Row) -> str:
     parts = (one_line(part, _SENTENCE_LIMIT) for part in (row.reason, row.acknowledgement) if part)
     return "; ".join(parts)
+
+
+def _speedups(page: Page, room: int) -> list[str]:
+    """The speed-ups over eager, in at most about half of the ``room``: the verdicts of what else was measured follow.
+
+    Large ones are folded away; under what blocks all are.
+    """
+    small, large, more = chosen(page.heat_maps)
+    parts: list[str] = []
+    for place, heat_map in enumerate([*small, *large]):
+        if is_large(heat_map):
+            said = "\n".join(f"- {prose(line, _SENTENCE_LIMIT)}" for line in fastest(heat_map))
+        else:
+            said = _speedup_table(heat_map)
+        title = prose(headline(heat_map), _SENTENCE_LIMIT)
+        is_folded = is_large(heat_map) or page.state == "blocked"
+        part = _folded(title, said) if is_folded else f"**{title}**\n\n{said}"
+        if sum(map(len, parts)) + len(part) > room // 2:
+            more += len(small) + len(large) - place
+            break
+        parts.append(part)
+    return [*parts, f"… and {quantities.count(more, 'more table')} of speed-ups, in the report."] if more else parts
+
+
+def _speedup_table(heat_map: HeatMap) -> str:
+    lines = [
+        f"| Model | {' | '.join(code(name, 40) for name in heat_map.optimizations)} |",
+        "| --- |" + " --: |" * len(heat_map.optimizations),
+    ]
+    for model, cells in zip(heat_map.models, heat_map.cells, strict=True):
+        texts = (prose(cell_text(cell, heat_map.metric.unit), 40) for cell in cells)
+        lines.append(f"| {code(model, 60)} | {' | '.join(texts)} |")
+    return "\n".join(lines)
+
+
+def _others(page: Page, room: int) -> str:
+    """What neither blocks nor is acknowledged, folded away, where there is room for it."""
+    others = [row for row in page.rows if not (row.blocks or row.comparison.is_acknowledged)]
+    if not others:
+        return ""
+    more = f"\n\n… and {len(others) - _MOST_OTHERS} more." if len(others) > _MOST_OTHERS else ""
+    folded = _folded("Everything else", _table(others[:_MOST_OTHERS], with_reason=False) + more)
+    if len(folded) < room:
+        return folded
+    return f"{quantities.count(len(others), 'other measurement')} left out of this comment; see the report."
+
+
+def _folded(summary: str, text: str) -> str:
+    return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
+
+
+def _notes(page: Page) -> str:
+    """What is worth knowing, of the whole run first, and how much of it there was no room for."""
+    stated = [*((note.level, note.sentence) for note in page.notes), *brief(page.case_notes)]
+    lines: list[str] = []
+    for level, sentence in stated:
+        line = f"- {level.value}: {prose(sentence, _SENTENCE_LIMIT)}"
+        if sum(map(len, lines)) + len(line) > _LONGEST_NOTES:
+            lines.append(f"- … and {quantities.count(len(stated) - len(lines), 'more note')}, in the report")
+            break
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def _entries(page: Page) -> str:

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from paceline.baselines.files.atomic import BaselineError
-from paceline.baselines.records import Case, Cause, Measured, Metric, NotMeasured, Outcome, Run, metrics
+from paceline.baselines.records import Case, Cause, Key, Measured, Metric, NotMeasured, Outcome, Run, metrics
 from paceline.baselines.stats.samples import estimate, paired_speedup
-from paceline.reports.page.rows import Key, outcomes_by_key
+from paceline.reports.page.rows import outcomes_by_key
 from paceline.reports.pictures.heat_map import REFERENCE
 from paceline.reports.wording.quantities import count
 
@@ -30,6 +30,7 @@ STATES: tuple[State, ...] = ("measured", "not applicable", "unsupported", "fault
 """Every state of a cell, in the order in which they are counted."""
 UNPROVEN = "measured without evidence"
 """The cause of a fault that the run itself does not know: it has a value."""
+# A choice: enough to see the pattern in what is absent.
 _MOST_NAMED = 12
 _PARTS: Mapping[str, Metric] = {"latency": metrics.LATENCY, "size": metrics.SIZE, "difference": metrics.DIFFERENCE}
 """What a cell says; size and difference where the runs have them."""
@@ -53,8 +54,9 @@ class Lack:
 class MatrixCell:
     """One combination. ``value`` is the latency in ns, ``speedup`` that over eager with its interval in ``low`` and
     ``high``, ``size_ratio`` the size over the unoptimized model's, ``difference`` the output's relative difference from
-    eager fp32; each is ``None`` where the runs do not have it, or no evidence for it. ``lacks`` says why a value is
-    missing, latency first."""
+    eager fp32; each is ``None`` where the runs do not have it, or no evidence for it. ``is_paired`` says whether eager
+    was timed with it: then a missing ``speedup`` means that there is no ratio. ``lacks`` says why a value is missing,
+    latency first."""
 
     case: Case
     state: State
@@ -64,6 +66,7 @@ class MatrixCell:
     high: float | None = None
     size_ratio: float | None = None
     difference: float | None = None
+    is_paired: bool = False
     lacks: tuple[Lack, ...] = ()
 
     @property
@@ -198,19 +201,17 @@ def _case(model: str, optimization: str, place: _Place) -> Case:
 
 
 def _cell(case: Case, outcomes: Mapping[Key, Outcome]) -> MatrixCell:
-    found = {what: outcomes.get((case, metric.name)) for what, metric in _PARTS.items()}
+    found = {what: outcomes.get(Key(case, metric.name)) for what, metric in _PARTS.items()}
     latency = found["latency"]
     if latency is None:
         return MatrixCell(case, "absent")
     lacks = {what: lack for what, outcome in found.items() if outcome and (lack := _lack(what, outcome))}
-    rate = None if "size" in lacks else _value(outcomes.get((case, metrics.COMPRESSION_RATE.name)))
-    beside = {
-        "size_ratio": 1 / rate if rate else None,
-        "difference": None if "difference" in lacks else _value(found["difference"]),
-    }
+    rate = None if "size" in lacks else _value(outcomes.get(Key(case, metrics.COMPRESSION_RATE.name)))
+    size_ratio = 1 / rate if rate else None
+    difference = None if "difference" in lacks else _value(found["difference"])
     stated = tuple(lack for lack in lacks.values() if _is_stated(lack, lacks.get("latency"), case))
     if "latency" in lacks or isinstance(latency, NotMeasured):
-        return MatrixCell(case, lacks["latency"].state, lacks=stated, **beside)
+        return MatrixCell(case, lacks["latency"].state, size_ratio=size_ratio, difference=difference, lacks=stated)
     speedup = paired_speedup(latency.samples, latency.reference_samples, latency.metric.better)
     return MatrixCell(
         case,
@@ -219,8 +220,10 @@ def _cell(case: Case, outcomes: Mapping[Key, Outcome]) -> MatrixCell:
         speedup.ratio,
         speedup.low,
         speedup.high,
+        size_ratio,
+        difference,
+        is_paired=bool(latency.reference_samples),
         lacks=stated,
-        **beside,
     )
 
 

@@ -133,7 +133,8 @@ def _cell(cell: MatrixCell, numbers: dict[tuple[str, str, str], int]) -> str:
 def _latency(cell: MatrixCell) -> str:
     if cell.state == "measured":
         if cell.speedup is None:
-            return f"{quantity(cell.value, 'ns')} ({'reference' if cell.is_reference else 'no reference'})"
+            why = "reference" if cell.is_reference else "no ratio" if cell.is_paired else "no reference"
+            return f"{quantity(cell.value, 'ns')} ({why})"
         holds_one = cell.low is not None and cell.high is not None and cell.low <= 1 <= cell.high
         return f"{'≈ ' if holds_one else ''}**{factor(cell.speedup)}**"
     if cell.state == "fault":

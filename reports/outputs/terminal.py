@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from paceline.baselines.records import Level
+from paceline.reports.page.notes import brief
 from paceline.reports.page.page import BaselineLine, Page
 from paceline.reports.page.rows import Row
-from paceline.reports.pictures.heat_map import Cell, HeatMap
-from paceline.reports.pictures.speedups import fastest, is_large
+from paceline.reports.pictures.heat_map import HeatMap
+from paceline.reports.pictures.speedups import cell_text, chosen, fastest, headline
 from paceline.reports.wording import quantities, words
 from paceline.reports.wording.side_changes import sides_line
 from paceline.reports.wording.text import as_ascii, columns, one_line, wrap
 
 _COLOURS: dict[words.Tone, str] = {"bad": "31;1", "good": "32", "doubt": "33", "quiet": "2"}
 _STATES: dict[str, words.Tone] = {"blocked": "bad", "passed": "good", "nothing": "doubt"}
+_NOTE_TONES: dict[Level, words.Tone] = {Level.ERROR: "bad", Level.WARNING: "doubt", Level.INFO: "quiet"}
+# Choices: what fits on a screen or two; the report has the rest.
 _MOST_ROWS = 20
 _MOST_GAPS = 12
 _MOST_ENTRIES = 3
@@ -135,20 +139,8 @@ def _write_gaps(writer: _Writer, page: Page) -> None:
 
 
 def _write_notes(writer: _Writer, page: Page) -> None:
-    for note in page.notes:
-        writer.line(f"{note.level.value}: {one_line(note.sentence, _SENTENCE_LIMIT)}", _note_tone(note.level.value))
-    by_code: dict[tuple[str, str], list[str]] = {}
-    for one in page.case_notes:
-        if one.note.level.value != "info":
-            names = by_code.setdefault((one.note.level.value, one.note.code), [])
-            names += [one_line(case.id, _NAME_LIMIT) for case in one.cases]
-    for (level, code), names in by_code.items():
-        listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        writer.line(f"{level}: {one_line(code, _NAME_LIMIT)} in {listed}", _note_tone(level))
-
-
-def _note_tone(level: str) -> words.Tone:
-    return {"error": "bad", "warning": "doubt"}.get(level, "quiet")  # type: ignore[return-value]
+    for level, sentence in (*((note.level, note.sentence) for note in page.notes), *brief(page.case_notes)):
+        writer.line(f"{level.value}: {one_line(sentence, _SENTENCE_LIMIT)}", _NOTE_TONES[level])
 
 
 def _baseline(base: BaselineLine | None) -> str:
@@ -165,27 +157,22 @@ def _baseline(base: BaselineLine | None) -> str:
 
 
 def _write_heat_maps(writer: _Writer, page: Page) -> None:
-    """Every heat map as a table; of large ones the first, in a line a model."""
-    large = [heat_map for heat_map in page.heat_maps if is_large(heat_map)]
-    for heat_map in page.heat_maps:
-        if heat_map not in large:
-            _write_heat_map(writer, heat_map)
-    for heat_map in large[:1]:
-        title = f"{words.metric_title(heat_map.metric)}, {heat_map.title}: the largest speed-ups over eager"
-        writer.line(one_line(title[:1].upper() + title[1:], _SENTENCE_LIMIT))
+    """Those that :func:`chosen` picks: small ones as tables, a large one in a line a model."""
+    small, large, more = chosen(page.heat_maps)
+    for heat_map in small:
+        _write_heat_map(writer, heat_map)
+    for heat_map in large:
+        writer.line(one_line(headline(heat_map), _SENTENCE_LIMIT))
         for line in fastest(heat_map):
             writer.line(line, indent="  ")
-    if len(large) > 1:
-        writer.line(f"… and {quantities.count(len(large) - 1, 'more such table')}, in the report", indent="  ")
+    if more:
+        writer.line(f"… and {quantities.count(more, 'more such table')}, in the report", indent="  ")
 
 
 def _write_heat_map(writer: _Writer, heat_map: HeatMap) -> None:
     """A table of speed-ups, in as many parts as its columns need; a list where not even one column fits."""
-    if len(heat_map.optimizations) < 2:
-        return
-    title = f"{words.metric_title(heat_map.metric)}, {heat_map.title}: speed-up over eager"
-    writer.line(one_line(title[:1].upper() + title[1:], _SENTENCE_LIMIT))
-    texts = [[writer.shown(_cell(cell, heat_map.metric.unit)) for cell in row] for row in heat_map.cells]
+    writer.line(one_line(headline(heat_map), _SENTENCE_LIMIT))
+    texts = [[writer.shown(cell_text(cell, heat_map.metric.unit)) for cell in row] for row in heat_map.cells]
     models = _padded(
         [writer.shown(one_line(name, 60)) for name in ["", *heat_map.models]], left=True, most=writer.width // 2
     )
@@ -201,14 +188,6 @@ def _write_heat_map(writer: _Writer, heat_map: HeatMap) -> None:
         for line in zip(models, *table[start:stop], strict=True):
             writer.lines.append("  " + "  ".join(line).rstrip())
         start = stop
-
-
-def _cell(cell: Cell, unit: str) -> str:
-    if cell.speedup is not None:
-        return quantities.factor(cell.speedup)
-    if cell.value is not None:
-        return quantities.quantity(cell.value, unit)
-    return cell.cause or "not asked"
 
 
 def _padded(texts: Sequence[str], *, left: bool, most: int) -> list[str]:

@@ -12,10 +12,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from paceline.baselines.judgement.verdicts import Verdict
-from paceline.baselines.records import Case, Metric
+from paceline.baselines.judgement.verdicts import ORDER, Verdict
+from paceline.baselines.records import Case, Key, Metric
 from paceline.reports.page.rows import MetricGroup, Row, group_rows
-from paceline.reports.wording import words
 
 FULL_ROWS = 500
 """A page of more judged rows than this is a large one, and shows at most so many of them in full."""
@@ -60,9 +59,7 @@ def group_by_model(rows: Sequence[Row]) -> tuple[ModelGroup, ...]:
     return tuple(
         ModelGroup(
             model,
-            tuple(
-                sorted(Counter(row.comparison.verdict for row in found).items(), key=lambda one: words.ORDER[one[0]])
-            ),
+            tuple(sorted(Counter(row.comparison.verdict for row in found).items(), key=lambda one: ORDER[one[0]])),
             sum(row.blocks for row in found),
             group_rows(row for row in found if id(row) in full),
             () if all(id(row) in full for row in found) else _brief(found),
@@ -90,10 +87,10 @@ def _table(rows: Sequence[Row]) -> BriefTable:
     place = ", ".join([case.device, batch, *(f"{name} {value}" for name, value in case.parameters)])
     # latency first, the others in a fixed order
     metrics = sorted({row.metric.name: row.metric for row in rows}.values(), key=_metric_order)
-    cells = {(row.case, row.metric.name): row for row in rows}
+    cells = {row.key: row for row in rows}
     cases = sorted({row.case: row.anchor for row in rows}.items(), key=lambda one: one[0].sort_key)
     lines = tuple(
-        (one, anchor, tuple(cells.get((one, metric.name)) for metric in metrics)) for one, anchor in cases
+        (one, anchor, tuple(cells.get(Key(one, metric.name)) for metric in metrics)) for one, anchor in cases
     )  # fmt: skip
     return BriefTable(place, tuple(metrics), lines)
 

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from paceline.baselines.files.resume import taken
-from paceline.baselines.records import Run
+from paceline.baselines.records import Key, Run
 from paceline.baselines.records.selection import arguments
-from paceline.reports.page.rows import Key
 
 DEFAULT_COMMAND = "pytest"
 MOST_TESTS = 25
@@ -42,7 +41,7 @@ def command_line_of(run: Run) -> CommandLine:
     options += [f"{option}={amounts[name]}" for name, option in _AMOUNTS.items() if name in amounts]
     options += [f"--{option}" for name, option in (("cold", "pace-cold"), ("pyargs", "pyargs")) if said.get(name)]
     expressions = [word for name, option in _EXPRESSIONS.items() if said.get(name) for word in (option, said[name])]
-    tests = {(one.case, one.metric.name): finished.test for finished, outcomes in taken(run) for one in outcomes}
+    tests = {one.key: finished.test for finished, outcomes in taken(run) for one in outcomes}
     return CommandLine((*arguments(said), *expressions), tuple(options), {} if said.get("pyargs") else tests)
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from paceline.baselines.judgement.verdicts import Comparison
-from paceline.baselines.records import Case, Measured, Metric, Note, NotMeasured, Outcome, Run
+from paceline.baselines.records import Case, Key, Measured, Metric, Note, NotMeasured, Outcome, Run
 from paceline.baselines.records.metrics import SWEEP_THROUGHPUT
 from paceline.baselines.stats.samples import estimate, percentiles
-from paceline.reports.page.rows import Key, outcomes_by_key
+from paceline.reports.page.rows import outcomes_by_key
 
 
 @dataclass(frozen=True)
@@ -116,12 +116,12 @@ def _detail(
         anchor=anchor,
         case=case,
         distributions=tuple(
-            _distribution(one, compared.get(one.metric.name), base.get((case, one.metric.name), ()))
+            _distribution(one, compared.get(one.metric.name), base.get(one.key, ()))
             for one in measured
             if len(one.samples) > 1
         ),
         shown=tuple(
-            _shown(one, compared.get(one.metric.name), base.get((one.case, one.metric.name), ()))
+            _shown(one, compared.get(one.metric.name), base.get(one.key, ()))
             for one in measured
             if one.metric.rule == "shown"
         ),

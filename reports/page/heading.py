@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from paceline.baselines.judgement.verdicts import Verdict
+from paceline.baselines.judgement.verdicts import ORDER, Verdict
 from paceline.baselines.records import Case
 from paceline.reports.page.rows import Row
 from paceline.reports.wording import words
@@ -86,7 +86,7 @@ def _nothing(rows: Sequence[Row]) -> str:
 def _tally(rows: Iterable[Row]) -> list[tuple[int, str]]:
     """How many distinct cases fall under each word, gravest first."""
     cases: dict[str, set[Case]] = {}
-    for row in sorted(rows, key=lambda row: words.ORDER[row.comparison.verdict]):
+    for row in sorted(rows, key=lambda row: ORDER[row.comparison.verdict]):
         cases.setdefault(_word(row), set()).add(row.case)
     return [(len(found), word) for word, found in cases.items()]
 

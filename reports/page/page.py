@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from fnmatch import fnmatchcase
 
 from paceline.baselines.files.acknowledgement_file import FILE_NAME
 from paceline.baselines.judgement.gate import exit_code
@@ -13,11 +12,13 @@ from paceline.baselines.judgement.notes import analyse
 from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
 from paceline.baselines.records import Case, Difference, Metric, Note, NotMeasured, Run
 from paceline.baselines.records.side_changes import SideChanges
+from paceline.baselines.stored.compare import band_of
 from paceline.reports.page import commands
 from paceline.reports.page.acknowledged import suggest_entries
 from paceline.reports.page.commands import CommandLine, command_line_of
 from paceline.reports.page.details import CaseDetail, build_details, home_of, sweeps_of
 from paceline.reports.page.heading import State, build_heading
+from paceline.reports.page.notes import CaseNote, build_case_notes
 from paceline.reports.page.rows import (
     MetricGroup,
     Row,
@@ -28,7 +29,7 @@ from paceline.reports.page.rows import (
 )
 from paceline.reports.pictures.front import ParetoChart, build_charts
 from paceline.reports.pictures.heat_map import HeatMap, build_heat_maps
-from paceline.reports.wording import quantities, words
+from paceline.reports.wording import quantities
 
 EXIT_CODES: Mapping[int, str] = {
     0: "passed",
@@ -37,6 +38,7 @@ EXIT_CODES: Mapping[int, str] = {
     12: "nothing was measured",
 }
 """What the gate's exit codes mean."""
+# A choice: what fits in half a line.
 _MOST_NAMED = 3
 
 
@@ -113,14 +115,6 @@ class Phase:
 
 
 @dataclass(frozen=True)
-class CaseNote:
-    """A note, and every case that carries it."""
-
-    note: Note
-    cases: tuple[Case, ...]
-
-
-@dataclass(frozen=True)
 class Page:
     """All that is shown. ``rows`` are all judged rows, those that need a person first; ``blocking`` the ones that fail
     a gate; ``acknowledged`` known regressions that do not; ``groups`` the same rows by metric. ``command`` repeats the
@@ -158,12 +152,9 @@ class Page:
     now: datetime
 
     def band_of(self, case: Case, metric: Metric) -> float:
-        """The change (a fraction) up to which this measurement is of no interest: an exact metric's tolerance, else the
-        first of the policy's bands whose pattern fits the case's id, else the policy's band."""
-        if metric.rule == "exact":
-            return metric.tolerance
-        bands = self.policy.bands
-        return next((band for pattern, band in bands.items() if fnmatchcase(case.id, pattern)), self.policy.band)
+        """The change (a fraction) up to which this measurement is of no interest: an exact metric's tolerance, else
+        the policy's band of the case."""
+        return metric.tolerance if metric.rule == "exact" else band_of(case, self.policy)
 
 
 def build_page(
@@ -218,7 +209,7 @@ def build_page(
         differences=judgement.differences,
         changes=judgement.changes,
         notes=(*run.notes, *analyse(run), *judgement.notes),
-        case_notes=_case_notes(details),
+        case_notes=build_case_notes(details),
         profile=_profile(run),
         policy=judgement.policy,
         now=now,
@@ -282,7 +273,7 @@ def _older(judgement: Judgement) -> str:
 
 def _counts(rows: Sequence[Row]) -> tuple[Count, ...]:
     found = []
-    for verdict in words.MARKS:
+    for verdict in Verdict:
         of_it = [row for row in rows if row.comparison.verdict is verdict]
         if of_it:
             known = sum(row.comparison.is_acknowledged for row in of_it)
@@ -303,16 +294,6 @@ def _coverage(run: Run) -> Coverage:
         measured=len(requested - {outcome.case for outcome in missing}),
         gaps=tuple(Gap(cause, reason, tuple(found)) for (cause, reason), found in gaps.items()),
     )
-
-
-def _case_notes(details: Sequence[CaseDetail]) -> tuple[CaseNote, ...]:
-    cases: dict[Note, list[Case]] = {}
-    for detail in details:
-        for note in detail.notes:
-            cases.setdefault(note, []).append(detail.case)
-    grave = {"error": 0, "warning": 1, "info": 2}
-    notes = sorted(cases, key=lambda note: (grave[note.level.value], note.code))
-    return tuple(CaseNote(note, tuple(cases[note])) for note in notes)
 
 
 def _profile(run: Run) -> tuple[Phase, ...]:

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 from paceline.baselines.judgement.gate import blocks
 from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
-from paceline.baselines.records import Case, Measured, Metric, NotMeasured, Outcome, Run
+from paceline.baselines.records import Case, Key, Measured, Metric, NotMeasured, Outcome, Run
 from paceline.baselines.records.metrics import IN_TURNS
 from paceline.baselines.stats.samples import estimate
+from paceline.baselines.stored.compare import severity
 from paceline.reports.page.acknowledged import said
 from paceline.reports.wording import quantities, words
-
-Key = tuple[Case, str]
-"""A case and the name of a metric: what identifies an outcome."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +44,7 @@ class Row:
     @property
     def key(self) -> Key:
         """Case and metric."""
-        return (self.case, self.metric.name)
-
-    @property
-    def severity(self) -> tuple[bool, int, float]:
-        """Sorts what needs a person first: blocking, by verdict, the largest bad change first."""
-        compared = self.comparison
-        moved = abs(compared.ratio - 1) if compared.ratio is not None else 0.0
-        return (not self.blocks, words.ORDER[compared.verdict], -moved if compared.is_worse else moved)
+        return self.comparison.key
 
 
 @dataclass(frozen=True)
@@ -71,7 +62,7 @@ class MetricGroup:
 
 def outcomes_by_key(run: Run) -> dict[Key, Outcome]:
     """A run's outcomes by case and metric."""
-    return {(outcome.case, outcome.metric.name): outcome for outcome in run.outcomes}
+    return {outcome.key: outcome for outcome in run.outcomes}
 
 
 def complete_comparisons(judgement: Judgement, run: Run) -> list[Comparison]:
@@ -80,7 +71,7 @@ def complete_comparisons(judgement: Judgement, run: Run) -> list[Comparison]:
     Metrics that are only shown are left out. Nothing that was measured, or should have been, can be missing.
     """
     judged = [compared for compared in judgement.comparisons if compared.metric.rule != "shown"]
-    mentioned = {(compared.case, compared.metric.name) for compared in judged}
+    mentioned = {compared.key for compared in judged}
     for key, outcome in outcomes_by_key(run).items():
         if key not in mentioned and outcome.metric.rule != "shown":
             judged.append(_uncompared(outcome))
@@ -90,9 +81,9 @@ def complete_comparisons(judgement: Judgement, run: Run) -> list[Comparison]:
 def build_rows(
     comparisons: Iterable[Comparison], policy: Policy, outcomes: Mapping[Key, Outcome], anchors: Mapping[Case, str]
 ) -> tuple[Row, ...]:
-    """The rows of ``comparisons``, those that need a person first."""
+    """The rows of ``comparisons``: what blocks first, each part by :func:`severity`."""
     rows = (_row(compared, policy, outcomes, anchors[compared.case]) for compared in comparisons)
-    return tuple(sorted(rows, key=lambda row: (row.severity, row.case.sort_key, row.metric.name)))
+    return tuple(sorted(rows, key=lambda row: (not row.blocks, severity(row.comparison))))
 
 
 def group_rows(rows: Iterable[Row]) -> tuple[MetricGroup, ...]:
@@ -115,7 +106,7 @@ def _row(compared: Comparison, policy: Policy, outcomes: Mapping[Key, Outcome], 
         after=after,
         change=quantities.change(compared.ratio),
         interval=quantities.interval(compared.low, compared.high),
-        evidence=_evidence(compared, outcomes.get((compared.case, compared.metric.name))),
+        evidence=_evidence(compared, outcomes.get(compared.key)),
         reason=compared.reason,
         acknowledgement=said(compared.acknowledgement),
     )
@@ -138,8 +129,12 @@ def _evidence(compared: Comparison, outcome: Outcome | None) -> str:
 
 def _uncompared(outcome: Outcome) -> Comparison:
     if isinstance(outcome, NotMeasured):
-        new, verdict, reason = None, Verdict.NOT_MEASURED, f"{outcome.cause.value}: {outcome.reason}"
-    else:
-        new = estimate(outcome.metric, outcome.samples)
-        verdict, reason = Verdict.NO_BASELINE, "nothing was given to compare it with"
-    return Comparison(outcome.case, outcome.metric, None, new, None, None, None, None, verdict, reason)
+        reason = f"{outcome.cause.value}: {outcome.reason}"
+        return Comparison(outcome.case, outcome.metric, verdict=Verdict.NOT_MEASURED, reason=reason)
+    return Comparison(
+        outcome.case,
+        outcome.metric,
+        new=estimate(outcome.metric, outcome.samples),
+        verdict=Verdict.NO_BASELINE,
+        reason="nothing was given to compare it with",
+    )

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from markupsafe import Markup, escape
 
-from paceline.baselines.records import Case, Measured, Metric, Run, metrics
+from paceline.baselines.records import Case, Key, Measured, Metric, Run, metrics
 from paceline.baselines.stats.samples import estimate
 from paceline.reports.pictures.heat_map import REFERENCE
 from paceline.reports.wording.quantities import quantity
@@ -81,14 +81,14 @@ def front(points: Sequence[tuple[float, float]]) -> frozenset[int]:
 
 def build_charts(run: Run, anchors: Mapping[Case, str]) -> tuple[ParetoChart, ...]:
     """A chart of every model, device and batch size with two choices or more of which size or difference are known."""
-    values: dict[tuple[Case, str], float] = {
-        (outcome.case, outcome.metric.name): estimate(outcome.metric, outcome.samples)
+    values: dict[Key, float] = {
+        outcome.key: estimate(outcome.metric, outcome.samples)
         for outcome in run.outcomes
         if isinstance(outcome, Measured) and outcome.metric.name in _NAMES
     }
     groups: dict[tuple[object, ...], list[Case]] = {}
-    for case, metric in values:
-        if metric == metrics.LATENCY.name and values[case, metric] > 0:
+    for (case, metric), found in values.items():
+        if metric == metrics.LATENCY.name and found > 0:
             groups.setdefault((case.model, case.device, case.batch_size, case.parameters), []).append(case)
     charts = (_chart(cases, values, anchors) for cases in groups.values())
     return tuple(chart for chart in charts if len(chart.on_a_front) and len(chart.choices) > 1)
@@ -97,17 +97,17 @@ def build_charts(run: Run, anchors: Mapping[Case, str]) -> tuple[ParetoChart, ..
 _NAMES = frozenset(metric.name for metric in (metrics.LATENCY, metrics.SIZE, metrics.DIFFERENCE))
 
 
-def _chart(cases: Sequence[Case], values: Mapping[tuple[Case, str], float], anchors: Mapping[Case, str]) -> ParetoChart:
+def _chart(cases: Sequence[Case], values: Mapping[Key, float], anchors: Mapping[Case, str]) -> ParetoChart:
     def value(case: Case, metric: Metric) -> float | None:
-        return values.get((case, metric.name))
+        return values.get(Key(case, metric.name))
 
     choices = []
-    for case in sorted(cases, key=lambda case: (values[case, metrics.LATENCY.name], case.optimization)):
+    for case in sorted(cases, key=lambda case: (values[Key(case, metrics.LATENCY.name)], case.optimization)):
         size = value(case, metrics.SIZE)
         difference = 0.0 if case.optimization == REFERENCE else value(case, metrics.DIFFERENCE)
         if size is not None or difference is not None:
             choices.append(
-                Choice(case.optimization, anchors[case], values[case, metrics.LATENCY.name], size, difference)
+                Choice(case.optimization, anchors[case], values[Key(case, metrics.LATENCY.name)], size, difference)
             )
     by_size, by_difference = (_on_front(choices, read) for read in (_size, _difference))
     numbers = {place: number for number, place in enumerate(sorted(by_size | by_difference), 1)}

@@ -16,9 +16,10 @@ REFERENCE = "eager"
 @dataclass(frozen=True)
 class Cell:
     """One combination. ``speedup`` (over eager, timed around it; its interval in ``low`` and ``high``) exists for
-    ``kind`` ``"speedup"``; ``value`` wherever something was measured; ``why`` wherever a speed-up is missing."""
+    ``kind`` ``"speedup"``; ``value`` wherever something was measured; ``why`` wherever a speed-up is missing: of
+    ``"unpaired"`` there is no reference, of ``"no ratio"`` an estimate is zero."""
 
-    kind: Literal["speedup", "reference", "unpaired", "not measured", "not asked"]
+    kind: Literal["speedup", "reference", "unpaired", "no ratio", "not measured", "not asked"]
     anchor: str = ""
     speedup: float | None = None
     low: float | None = None
@@ -93,9 +94,8 @@ def _cell(outcome: Outcome | None, anchors: Mapping[Case, str], confidence: floa
     value = estimate(outcome.metric, outcome.samples)
     if outcome.case.optimization == REFERENCE:
         return Cell("reference", anchor, value=value, why="the reference itself")
-    if not outcome.reference_samples:
-        return Cell("unpaired", anchor, value=value, why="no eager reference was timed with it")
     speedup = paired_speedup(outcome.samples, outcome.reference_samples, outcome.metric.better, confidence)
-    if speedup is None:
-        return Cell("unpaired", anchor, value=value, why="an estimate is not positive: there is no ratio")
+    if speedup.ratio is None:
+        kind: Literal["no ratio", "unpaired"] = "no ratio" if outcome.reference_samples else "unpaired"
+        return Cell(kind, anchor, value=value, why=speedup.why)
     return Cell("speedup", anchor, speedup.ratio, speedup.low, speedup.high, value)

@@ -12,12 +12,14 @@ from itertools import pairwise
 
 from markupsafe import Markup, escape
 
+# Pixels, a choice: a row of text is 16 high, and two plots stand side by side on a narrow screen.
 FOREST_WIDTH, FOREST_HEIGHT = 200, 16
 PLOT_WIDTH, PLOT_HEIGHT = 280, 64
 _POINTS = 12
 """Points of a thinned ECDF."""
 _BUCKETS = 9
 """Buckets of a thinned series, two points each."""
+# A choice: round numbers, each at most half as large again or twice the one before.
 _LIMITS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0)
 
 

@@ -21,6 +21,7 @@ _SCALES: dict[str, tuple[tuple[float, str], ...]] = {
 }
 _SUFFIX = {"1/s": "/s", "x": TIMES, "fraction": "%", "relative": ""}
 _COUNTS = frozenset({"calls", "samples", "parameters", "bytes", "count"})
+# A choice: a float has 15 to 17; what differs beyond the twelfth is rounding.
 _MOST_DIGITS = 12
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from paceline.baselines.records.side_changes import SideChanges
 from paceline.reports.wording import quantities
 
+# A choice: what fits in half a line.
 _MOST_NAMED = 3
 
 

@@ -1,12 +1,10 @@
-"""Text from outside (names, reasons, notes), made safe to show: nothing invisible, nothing that steers a terminal."""
+"""Text fitted to where it is shown: on one line, cut, wrapped, in ASCII."""
 
 from __future__ import annotations
 
 import unicodedata
 
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories that draw nothing of their own, or steer what is drawn: controls, bidirectional overrides, zero
-widths, lone surrogates, private use, unassigned, line and paragraph separators."""
+from paceline.baselines.text.visible import visible
 
 _ASCII = str.maketrans(
     {
@@ -34,18 +32,6 @@ _ASCII = str.maketrans(
     }
 )
 """Our own signs for a terminal that cannot show them. Anything else becomes an escape."""
-
-
-def visible(text: str, *, keep: str = "") -> str:
-    """``text`` with every invisible or steering character written as an escape (``\\x1b``, ``\\u202e``).
-
-    Characters in ``keep`` stay as they are (a line feed, where the output can show one).
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        char if char in keep or unicodedata.category(char) not in _INVISIBLE else _escape(char) for char in text
-    )
 
 
 def one_line(text: str, limit: int = 0) -> str:
@@ -111,12 +97,3 @@ def _fitting(text: str, width: int) -> int:
         if used > width:
             return max(index, 1)
     return len(text)
-
-
-def _escape(char: str) -> str:
-    code = ord(char)
-    if char in "\n\r\t":
-        return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}[char]
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -37,9 +37,7 @@ MARKS: dict[Verdict, Mark] = {
     Verdict.UNCHANGED: Mark("=", "quiet", "Proven unchanged: the whole interval lies in the band."),
     Verdict.NO_BASELINE: Mark("+", "quiet", "New: the baseline has no such case and metric."),
 }
-"""Every verdict, in the order in which they are shown: what needs a person first."""
-
-ORDER = {verdict: place for place, verdict in enumerate(MARKS)}
+"""Every verdict, in the order in which they are shown, which is :data:`paceline.baselines.judgement.verdicts.ORDER`."""
 
 _WORDS = {
     "ns": ("slower", "faster"),

@@ -329,8 +329,8 @@ def test_against_a_revision_no_one_knows_whether_a_stored_baseline_still_needs_i
 @pytest.mark.parametrize(
     ("stored", "stated"),
     [
-        ({("mlp-bf16-cpu-b8", "latency_ns")}, "did you mean mlp-bf16-cpu-b8?"),
-        ({("mlp-bf16-cpu-b1", "latency_n")}, "did you mean latency_n?"),
+        ({("mlp-bf16-cpu-b8", "latency_ns")}, "did you mean 'mlp-bf16-cpu-b8'?"),
+        ({("mlp-bf16-cpu-b1", "latency_n")}, "did you mean 'latency_n'?"),
         ({("zzz", "size_bytes")}, "correct its name, or delete it"),
         ({("mlp-bf16-cpu-b1", "latency_ns")}, ""),  # not selected in this run
         (set(), ""),  # nobody can tell

@@ -30,7 +30,7 @@ from paceline.baselines.records import (
     Save,
 )
 from paceline.baselines.records.metrics import LATENCY, PARAMETERS, PREPARATION, SIZE, THROUGHPUT, TOP1_AGREEMENT
-from paceline.baselines.stored.compare import ORDER, compare
+from paceline.baselines.stored.compare import compare
 
 MACHINE = Fingerprint({"cpu": "x"}, {"kernel": "6"})
 SELECTION = {"tier": "default"}
@@ -273,9 +273,9 @@ def test_another_machine_is_refused_naming_the_fields() -> None:
     elsewhere = Fingerprint({"cpu": "y", "gpu": "z"}, {"kernel": "7"})
     absent = NotMeasured(case("b"), LATENCY, Cause.TIMED_OUT, "60 s")
     found = compare(baseline(entry("a"), entry("b")), run(measured("a", 1.0), absent, fingerprint=elsewhere), POLICY)
-    assert [one.verdict for one in found.comparisons] == [Verdict.REFUSED, Verdict.NOT_MEASURED]
+    assert [one.verdict for one in found.comparisons] == [Verdict.NOT_MEASURED, Verdict.REFUSED]
     reason = "the baseline was made on another kind of machine: cpu (x → y), gpu (not recorded → z)"
-    assert found.comparisons[0].reason == reason
+    assert found.comparisons[1].reason == reason
     assert [one.field for one in found.differences] == ["cpu", "gpu", "kernel"]
     assert exit_code(found, POLICY) == 11
 
@@ -289,19 +289,23 @@ def test_another_kernel_is_stated_and_does_not_refuse() -> None:
 
 def test_the_worst_comes_first() -> None:
     base = baseline(
-        entry("z", (10.0,), PARAMETERS), entry("faster"), entry("slower"), entry("same"), entry("gone"), entry("b")
-    )
+        entry("z", (10.0,), PARAMETERS), entry("faster"), entry("fastest"), entry("slower"), entry("slowest"),
+        entry("same"), entry("gone"), entry("b"),
+    )  # fmt: skip
     new = run(
         measured("new", 1.0),
         measured("same", 100.0),
         measured("faster", 50.0),
+        measured("fastest", 40.0),
         measured("slower", 200.0),
+        measured("slowest", 300.0),
         measured("z", 11.0, PARAMETERS),
         measured("b", 100.0),
     )
     found = compare(base, new, POLICY).comparisons
-    assert [one.case.model for one in found] == ["z", "slower", "faster", "gone", "new", "b", "same"]
-    assert set(ORDER) == set(Verdict)
+    assert [one.case.model for one in found] == [
+        *("z", "slowest", "slower", "faster", "fastest", "gone", "b", "same", "new")
+    ]
 
 
 VALUES = st.floats(0, 1e300)

@@ -16,12 +16,11 @@ from paceline.baselines.ab.compare import compare_epochs
 from paceline.baselines.ab.decide import Decision, cleared, decide, holm
 from paceline.baselines.ab.screen import suspects, unsettled
 from paceline.baselines.ab.settings import Rule
-from paceline.baselines.judgement.verdicts import Comparison, Policy, Verdict
+from paceline.baselines.judgement.verdicts import ORDER, Comparison, Policy, Verdict
 from paceline.baselines.records import Build, Case, Epoch, Level, Metric, Note, Turn
 from paceline.baselines.records.metrics import LATENCY, PEAK_DEVICE_MEMORY, PEAK_RSS, PREPARATION, SIZE, THROUGHPUT
 from paceline.baselines.stats.power import sign_flip_p
 from paceline.baselines.stats.signed_rank import exceedances, signed_rank_tail
-from paceline.baselines.stored.compare import ORDER
 
 RULE, POLICY = Rule(), Policy()
 EFFECTS = st.lists(st.floats(-0.2, 0.2), max_size=18)
@@ -316,7 +315,7 @@ def test_a_whole_ab_comes_out_worst_first_with_every_number() -> None:
     effects = spaced(0.05, 0.015)
     confirmation = [*epochs_of("false", spaced(0.002, 0.008)), *reversed(epochs_of("slow", effects))]
     found = compare_epochs(screen, confirmation, RULE, POLICY)
-    assert [ORDER.index(one.verdict) for one in found] == sorted(ORDER.index(one.verdict) for one in found)
+    assert [ORDER[one.verdict] for one in found] == sorted(ORDER[one.verdict] for one in found)
     named = by_name(found)
     assert {name: (one.verdict, one.stage) for name, one in named.items()} == {
         "slow": (Verdict.REGRESSED, "confirmation"),

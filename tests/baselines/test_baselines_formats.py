@@ -280,7 +280,7 @@ def _set(*steps: Any) -> Callable[[Any], None]:
 
 
 FAULTS: list[tuple[int, Callable[[Any], Any], str]] = [
-    (1, _set("format", 2), "newer paceline.*upgrade"),
+    (1, _set("format", 2), "newer paceline.*upgrade paceline$"),
     (1, _set("format", "1"), "format '1' is unknown"),
     (1, _set("format", True), "unknown"),
     (1, _set("id", "../x"), "run id"),
@@ -289,6 +289,7 @@ FAULTS: list[tuple[int, Callable[[Any], Any], str]] = [
     (1, _set("started", "2025-11-22T03:50:12+02:00"), "UTC"),
     (1, _set("dirty", 0), "dirty must be true or false"),
     (1, _set("colour", "red"), "unknown field 'colour'"),
+    (1, _set("upgrade", "red"), "unknown field 'upgrade'; the file was damaged or edited"),
     (1, lambda value: value.pop("revision"), "revision is missing"),
     (1, _set("selection", "tier", 3), "selection.tier must be text"),
     (1, _set("revision", "x" * (MAX_NAME + 1)), "characters long"),
@@ -413,7 +414,7 @@ def test_dropping_a_save_changes_no_line_of_another_save() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (_set("format", 2), "newer paceline.*upgrade"),
+        (_set("format", 2), "newer paceline.*upgrade paceline$"),
         (_set("name", "../main"), "baseline name"),
         (_set("entries", 0, "save", "2020-01-01"), r"entries\[0\].save names '2020-01-01'"),
         (_set("entries", 0, "estimates", []), r"entries\[0\].estimates must not be empty"),
@@ -421,6 +422,7 @@ def test_dropping_a_save_changes_no_line_of_another_save() -> None:
         (lambda value: value["entries"].append(value["entries"][0]), r"entries\[3\]: mlp-.* occurs twice"),
         (lambda value: value.pop("saves"), "saves is missing"),
         (_set("more", 1), "unknown field 'more'"),
+        (_set("upgrade", 1), "unknown field 'upgrade'; restore it from git"),
     ],
 )
 def test_a_fault_in_a_baseline_is_named(tmp_path: Path, change: Callable[[Any], Any], message: str) -> None:

@@ -22,7 +22,7 @@ from paceline.baselines.stats.process_noise import (
     moderated,
     screen,
 )
-from paceline.baselines.stats.samples import can_bound, ecdf, estimate, paired_speedup, percentiles
+from paceline.baselines.stats.samples import NO_RATIO, UNPAIRED, can_bound, estimate, paired_speedup, percentiles
 
 SETTINGS = {"band": 0.02, "alpha": 0.01, "confidence": 0.95, "power": 0.8}
 POSITIVE = st.floats(1e-3, 1e12)
@@ -34,14 +34,6 @@ def test_the_estimate_is_the_quartile_on_the_good_side_or_the_median() -> None:
     assert estimate(THROUGHPUT, samples) == 4.0
     assert estimate(PARAMETERS, samples) == estimate(PREPARATION, samples) == 3.0
     assert estimate(LATENCY, (7.0,)) == 7.0
-
-
-@given(st.lists(POSITIVE, min_size=1, max_size=40))
-def test_the_ecdf_is_scipys(samples: list[float]) -> None:
-    values, fractions = ecdf(samples)
-    theirs = scipy.stats.ecdf(samples).cdf
-    assert values == pytest.approx(theirs.quantiles)
-    assert fractions == pytest.approx(theirs.probabilities)
 
 
 @pytest.mark.parametrize(("percentile", "least"), [(25, 11), (50, 6), (90, 29), (95, 59), (99, 299), (99.9, 2995)])
@@ -169,14 +161,44 @@ def test_the_band_counts_where_the_noise_is_small() -> None:
 
 def test_speed_up_of_a_worked_example() -> None:
     speedup = paired_speedup([10.0] * 30, [25.0] * 30)
-    assert speedup == pytest.approx((2.5, 2.5, 2.5))
+    assert speedup[:3] == pytest.approx((2.5, 2.5, 2.5))
     assert paired_speedup([10.0] * 30, [25.0] * 30, "higher").ratio == pytest.approx(0.4)
 
 
 def test_a_speed_up_that_cannot_be_stated_is_not_stated() -> None:
-    assert paired_speedup([], [1.0]) == paired_speedup([1.0], []) == (None, None, None)
-    assert paired_speedup([0.0] * 30, [1.0] * 30) == (None, None, None)
-    assert paired_speedup([1.0] * 11, [2.0] * 11) == (2.0, None, None)
+    assert paired_speedup([], [1.0]) == paired_speedup([1.0], []) == UNPAIRED
+    assert paired_speedup([1.0] * 11, [2.0] * 11)[:3] == (2.0, None, None)
+
+
+# Each tenth of it has a positive quartile, and its first half has none.
+ZERO_HALF = [0.0, 0.0, 1.0, 1.0, 1.0, 1.0] * 5 + [1.0] * 30
+
+
+@pytest.mark.parametrize(
+    ("own", "reference"),
+    [
+        ([0.0] * 30, [1.0] * 30),
+        ([1.0] * 30, [0.0] * 30),
+        ([0.0], [1.0]),
+        ([1.0], [0.0]),
+        ([1e-300] * 30, [1e300] * 30),
+        ([1e300] * 30, [1e-300] * 30),
+    ],
+)
+def test_zero_on_either_side_and_what_no_float_holds_give_no_speed_up(own: list[float], reference: list[float]) -> None:
+    for better in ("lower", "higher"):
+        assert paired_speedup(own, reference, better) == NO_RATIO
+
+
+def test_a_reference_that_was_zero_for_half_the_time_gives_no_speed_up() -> None:
+    assert paired_speedup([1.0] * 60, ZERO_HALF) == NO_RATIO
+
+
+def test_an_interval_may_be_without_end() -> None:
+    speedup = paired_speedup([1e-150] * 4 + [1e150] * 4 + [1e-150] * 4, [1e150] * 12)
+    assert speedup.ratio is not None
+    assert math.isfinite(speedup.ratio)
+    assert speedup.high == math.inf
 
 
 TIME = np.linspace(0, 1, 120)

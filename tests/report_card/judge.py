@@ -20,10 +20,9 @@ from paceline.baselines.ab.plan import planned_epochs
 from paceline.baselines.ab.screen import Screen, suspects
 from paceline.baselines.ab.settings import Rule
 from paceline.baselines.judgement.verdicts import Policy, Verdict
-from paceline.baselines.records import Build, Case, Epoch, Turn
+from paceline.baselines.records import Build, Case, Epoch, Key, Turn
 from paceline.baselines.records.metrics import LATENCY
 from paceline.baselines.stats.signed_rank import critical_count, signed_rank_tail
-from paceline.baselines.stored.compare import Key
 from paceline.fixtures.ab.stages import BUILDS
 
 SUITE = 200

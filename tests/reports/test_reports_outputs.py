@@ -6,18 +6,29 @@ import json
 import re
 import unicodedata
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 
-from paceline.baselines.judgement.verdicts import Verdict
+from paceline.baselines.judgement.notes import analyse_measured
+from paceline.baselines.judgement.verdicts import Judgement, Policy, Verdict
+from paceline.baselines.records import Case, Level, Measured, Note, metrics
+from paceline.baselines.text.visible import visible
+from paceline.reports.outputs.frame import run_frame
 from paceline.reports.outputs.html import render_html
 from paceline.reports.outputs.json_document import render_json
 from paceline.reports.outputs.junit_xml import render_junit
 from paceline.reports.outputs.markdown import code, prose, render_markdown
+from paceline.reports.outputs.matrix import build_matrix
+from paceline.reports.outputs.matrix_document import render_matrix
 from paceline.reports.outputs.terminal import render_terminal
-from paceline.reports.page.page import Page
-from paceline.reports.wording.text import as_ascii, columns, visible
+from paceline.reports.page.page import Page, build_page
+from paceline.reports.pictures.speedups import cell_text
+from paceline.reports.wording.text import as_ascii, columns
+
+NOW = datetime(2026, 3, 4, 12, 0, tzinfo=timezone.utc)
 
 
 def _reject(name: str) -> Any:
@@ -146,8 +157,6 @@ def test_markdown_escapes_what_marks_up() -> None:
 
 
 def test_a_comment_of_very_many_rows_still_fits(page_of: Any) -> None:
-    from paceline.baselines.records import Case, metrics
-
     rows = [
         (Case("m" * 200 + str(index), "eager", "cpu", 1), metrics.LATENCY, 1.1, Verdict.REGRESSED)
         for index in range(600)
@@ -155,3 +164,102 @@ def test_a_comment_of_very_many_rows_still_fits(page_of: Any) -> None:
     text = render_markdown(page_of(*rows))
     assert len(text) < 65_536
     assert "and 560 more that block" in text
+
+
+@pytest.mark.parametrize(
+    ("samples", "reference", "value"),
+    [((0.0,) * 20, (1e6,) * 20, "0 ns"), ((1e6,) * 20, (0.0,) * 20, "1.00 ms"), ((0.0,), (0.0,), "0 ns")],
+)
+def test_zero_on_either_side_is_said_to_have_no_ratio_by_every_output(
+    example: Page, samples: tuple[float, ...], reference: tuple[float, ...], value: str
+) -> None:
+    evidence = (Note(Level.INFO, "evidence", "proven"),)
+    outcomes = (
+        Measured(Case("mlp", "eager", "cpu", 1), metrics.LATENCY, (1e6,) * 20),
+        Measured(Case("mlp", "bf16", "cpu", 1), metrics.LATENCY, samples, reference, evidence),
+    )
+    run = replace(example.run, outcomes=outcomes)
+    page = build_page(Judgement((), Policy(), run.fingerprint), run, now=NOW)
+    ((_, cell),) = page.heat_maps[0].cells
+    assert (cell.kind, cell.speedup) == ("no ratio", None)
+    assert "there is no ratio" in cell.why
+    assert re.search(rf">{value}</a><small[^>]*>no ratio", render_html(page))
+    assert any(f"{value} (no ratio)" in line for line in render_terminal(page, width=100, colour=False, unicode=True))
+    (stated,) = (one for one in json.loads(render_json(page))["speedups"] if one["optimization"] == "bf16")
+    assert (stated["kind"], stated["speedup"], stated["why"]) == ("no ratio", None, cell.why)
+    assert run_frame(run)["speedup"].isna().all()
+    assert f"| {value} (no ratio) |" in render_matrix(build_matrix([run]), "")
+    assert not page.pareto
+
+
+SLOWER = "mlp-bf16-cpu-b1: slower than eager in latency_ns, 0.5 times as fast (0.5 … 0.5)"
+
+
+def _unjudged(page: Page, *outcomes: Measured) -> Page:
+    """A page of ``outcomes`` as a run records them, with nothing to compare with."""
+    run = replace(page.run, outcomes=tuple(replace(one, notes=analyse_measured(one)) for one in outcomes))
+    return build_page(Judgement((), Policy(), run.fingerprint), run, now=NOW)
+
+
+def _slow(model: str, level: float = 2e6) -> Measured:
+    return Measured(Case(model, "bf16", "cpu", 1), metrics.LATENCY, (level,) * 20, (1e6,) * 20)
+
+
+def test_slower_than_eager_is_one_sentence_in_every_output(example: Page) -> None:
+    page = _unjudged(example, _slow("mlp"))
+    assert SLOWER in [one.sentence for one in page.case_notes]
+    terminal = render_terminal(page, width=200, colour=False, unicode=True)
+    assert f"warning: {SLOWER}" in terminal
+    shown = re.sub(r"<[^>]+>", "", render_html(page).partition('<h2 id="h-notes">')[2])
+    assert f"warning: {SLOWER} (slower_than_eager)" in shown
+    assert f"- warning: {prose(SLOWER)}" in render_markdown(page)
+    stated = [one["sentence"] for one in json.loads(render_json(page))["case_notes"]]
+    assert SLOWER in stated
+    assert not any("slower_than_eager" in line for line in terminal)
+
+
+def test_of_many_notes_of_a_kind_the_first_are_stated_and_the_others_counted(example: Page) -> None:
+    page = _unjudged(example, *(_slow(f"m{number}", 2e6 + number * 1e5) for number in range(9)))
+    lines = render_terminal(page, width=200, colour=False, unicode=True)
+    assert sum("slower than eager" in line for line in lines) == 3
+    assert "warning: … and 6 cases more like these, in the report" in lines
+    assert render_markdown(page).count("slower than eager") == 3
+    assert render_html(page).count("slower than eager") >= 9
+
+
+def test_no_output_says_a_code_where_it_has_a_sentence(example: Page, unjudged: Page) -> None:
+    for page in (example, unjudged):
+        codes = {one.note.code for one in page.case_notes} | {note.code for note in page.notes}
+        said = "\n".join([*render_terminal(page, width=200, colour=False, unicode=True), render_markdown(page)])
+        sentences = [one.note.sentence for one in page.case_notes] + [note.sentence for note in page.notes]
+        assert codes
+        for code_name in codes:
+            assert not re.search(rf": {code_name}\\b", said) or any(code_name in one for one in sentences)
+        assert all(one.sentence in said or prose(one.sentence) in said for one in page.case_notes)
+
+
+def test_markdown_shows_the_speed_ups_that_the_terminal_shows(unjudged: Page) -> None:
+    text = render_markdown(unjudged)
+    assert f"**{prose('Latency, cpu, batch size 1: speed-up over eager')}**" in text
+    heat_map = unjudged.heat_maps[0]
+    for model, cells in zip(heat_map.models, heat_map.cells, strict=True):
+        texts = [prose(cell_text(cell, heat_map.metric.unit)) for cell in cells]
+        assert f"| {code(model)} | {' | '.join(texts)} |" in text
+
+
+def test_markdown_folds_speed_ups_under_what_blocks_and_large_ones(example: Page) -> None:
+    title = f"<summary>{prose('Latency, cpu, batch size 1: ')}{{}} over eager</summary>"
+    assert title.format("speed-up") in render_markdown(example)
+    many = _unjudged(example, *(replace(_slow("mlp"), case=Case(f"m{model}", f"o{place}", "cpu", 1))
+                                for model in range(11) for place in range(12)))  # fmt: skip
+    text = render_markdown(many)
+    assert title.format("the largest speed-ups") in text
+    assert prose("m10: o0 0.50×, o1 0.50×, o2 0.50×; 12 of 12 optimizations slower") in text
+
+
+def test_markdown_leaves_out_the_speed_ups_that_have_no_room(example: Page) -> None:
+    sizes = [replace(_slow("m" * 60), case=Case(f"{model}{'m' * 50}", f"o{place}", "cpu", size))
+             for size in range(1, 60) for model in range(5) for place in range(5)]  # fmt: skip
+    text = render_markdown(_unjudged(example, *sizes))
+    assert len(text) < 65_536
+    assert re.search(r"… and \d+ more tables of speed-ups, in the report\.", text)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
+from paceline.baselines.judgement.verdicts import ORDER, Comparison, Judgement, Policy, Verdict
 from paceline.baselines.records import (
     Case,
     Cause,
@@ -347,3 +347,7 @@ def test_points_of_a_sweep_are_no_cases_of_their_own(example: Page) -> None:
     page = build_page(Judgement((), Policy(), run.fingerprint), run, now=example.now)
     assert page.coverage == example.coverage
     assert len(page.rows) == sum(outcome.metric.rule != "shown" for outcome in run.outcomes)
+
+
+def test_every_verdict_has_a_mark_in_the_one_order() -> None:
+    assert list(words.MARKS) == list(Verdict) == sorted(Verdict, key=lambda verdict: ORDER[verdict])

@@ -5,7 +5,8 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paceline.reports.wording.text import as_ascii, columns, one_line, visible, wrap
+from paceline.baselines.text.visible import visible
+from paceline.reports.wording.text import as_ascii, columns, one_line, wrap
 
 ANY_TEXT = st.text(st.characters(exclude_categories=[]), max_size=200)
 
