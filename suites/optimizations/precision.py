@@ -52,7 +52,7 @@ def _cast(name: str, dtype: _Dtype, tolerance: float, description: str) -> Optim
         import torch
         from torch import nn
 
-        from paceline.fixtures.preparation.trees import cast_floating
+        from paceline.fixtures.values.trees import cast_floating
 
         assert isinstance(model, nn.Module)
         to = getattr(torch, dtype)

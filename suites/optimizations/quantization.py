@@ -124,7 +124,7 @@ def _quantize_static(model: Call, inputs: Inputs) -> Prepared:
     from torch.ao import quantization
     from torch.ao.quantization import quantize_fx
 
-    from paceline.fixtures.preparation.trees import call_with
+    from paceline.fixtures.values.trees import call_with
 
     assert isinstance(model, nn.Module)
     with quantization_engine() as engine, _without_known_warnings(), torch.no_grad():
@@ -191,7 +191,7 @@ def calibration_inputs(inputs: Inputs) -> Iterator[Inputs]:
     """
     import torch
 
-    from paceline.fixtures.preparation.trees import map_tensors
+    from paceline.fixtures.values.trees import map_tensors
 
     # On the CPU: the same variants whatever the device.
     random = torch.Generator().manual_seed(_CALIBRATION_SEED)

@@ -13,7 +13,8 @@ from paceline.fixtures.measurements.generation import prove_generation, sides
 from paceline.fixtures.measurements.phases import next_token, prepare_phases
 from paceline.fixtures.preparation.axes import Model
 from paceline.fixtures.preparation.difference import difference
-from paceline.fixtures.preparation.prepare import Bench, NotMeasuredError, prepare
+from paceline.fixtures.preparation.errors import NotMeasuredError
+from paceline.fixtures.preparation.prepare import Bench, prepare
 from paceline.fixtures.timing.ledger import Ledger
 from paceline.suites.models.decoder import MODELS, NEW_TOKENS, PROMPT_TOKENS
 from paceline.suites.models.decoder_modules import Decoder

@@ -14,7 +14,7 @@ from torch import nn
 from paceline.fixtures.measurements.footprint import size_bytes
 from paceline.fixtures.preparation.axes import NotAppliedError, Optimization, Prepared, UnsupportedError
 from paceline.fixtures.preparation.difference import difference
-from paceline.fixtures.preparation.trees import call_with
+from paceline.fixtures.values.trees import call_with
 from paceline.suites.layers.packed import (
     EightBits,
     FourBits,
