@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import torch
 
+from paceline.fixtures.counting.footprint import size_bytes
 from paceline.fixtures.devices import get_device
-from paceline.fixtures.measurements.footprint import size_bytes
 from paceline.fixtures.preparation.errors import NotMeasuredError
 from paceline.fixtures.preparation.prepare import prepare
 from paceline.fixtures.timing.ledger import Ledger

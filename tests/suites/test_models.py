@@ -10,7 +10,8 @@ import pytest
 import torch
 import torchvision  # type: ignore[import-untyped]
 
-from paceline.fixtures.measurements.footprint import flops, parameters, size_bytes
+from paceline.fixtures.counting.footprint import parameters, size_bytes
+from paceline.fixtures.counting.multiply_adds import flops
 from paceline.fixtures.preparation.axes import Model
 from paceline.fixtures.preparation.difference import difference
 from paceline.fixtures.values import trees

@@ -12,8 +12,8 @@ import torch
 import torch._inductor
 from torch import nn
 
+from paceline.fixtures.counting.footprint import size_bytes
 from paceline.fixtures.host.toolchain import cpp_compiler
-from paceline.fixtures.measurements.footprint import size_bytes
 from paceline.fixtures.preparation.axes import NotAppliedError, Prepared, UnsupportedError
 from paceline.fixtures.timing.guards import TimeLimitExceeded
 from paceline.suites.layers.aoti_package import PackagedModel

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from paceline.fixtures.measurements.footprint import size_bytes
+from paceline.fixtures.counting.footprint import size_bytes
 from paceline.fixtures.preparation.axes import NotAppliedError, Optimization, Prepared, UnsupportedError
 from paceline.fixtures.preparation.difference import difference
 from paceline.fixtures.values.trees import call_with

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from torch import nn
 
-from paceline.fixtures.measurements.footprint import size_bytes
+from paceline.fixtures.counting.footprint import size_bytes
 from paceline.suites.layers.packed import (
     EightBits,
     FourBits,
