@@ -98,11 +98,10 @@ def test_a_step_depends_on_the_cache(decoder: Decoder) -> None:
 
 
 PROVEN = ("eager", "export", "jit_freeze", "bf16", "autocast_bf16", "int8_dynamic", "int8_weight_only", "low_rank")
-COMPILED = ("compile",)
 OPTIMIZED = {optimization.name: optimization for optimization in OPTIMIZATIONS}
 
 
-@pytest.mark.parametrize("name", [*PROVEN, *COMPILED])
+@pytest.mark.parametrize("name", [*PROVEN, pytest.param("compile", marks=pytest.mark.slow)])
 def test_it_generates_under_optimizations_that_are_proven_for_both_phases(name: str) -> None:
     optimization = OPTIMIZED[name]
 
