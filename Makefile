@@ -29,7 +29,7 @@ test-instrument: $(INSTALLED)
 
 # What starts dozens of processes: A/B runs that convict.
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest tests/fixtures -m slow
+	$(BIN)/python -m pytest tests/fixtures tests/compatibility -m slow
 
 # What is recorded for the report card must be found in the recording: not beside other tests.
 test-recording: $(INSTALLED)
