@@ -21,6 +21,7 @@ from paceline.fixtures.preparation.chains import Chain
 _NO_FAMILY = "observation"
 """An alias of names that import torch."""
 _CLASSES = ("exact", "near", "lossy")
+"""By what they claim of the output."""
 
 
 def collect(package: str, folders: Iterable[str]) -> tuple[Optimization, ...]:

@@ -212,7 +212,7 @@ def _without_deprecations() -> Iterator[None]:
 
 
 _WARM_UPS = 3
-"""TorchScript specializes its graph to the shapes it sees in the first calls."""
+"""TorchScript profiles the first call, compiles in the second for the shapes it saw, and runs that from then on."""
 
 
 def _traced(model: nn.Module, examples: dict[str, Any]) -> Any:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 RATE = 0.5
-"""The share that is removed."""
+"""The share that is removed: a choice. Nothing is trained afterwards, so none would keep the output."""
 
 
 def _prune_unstructured(model: Call, _inputs: Inputs) -> Call:

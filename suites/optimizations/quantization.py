@@ -27,6 +27,7 @@ _KNOWN_WARNINGS = (
     r"must run observer before calling calculate_qparams",  # an observer of a branch that evaluation never takes
 )
 _ENGINES = ("x86", "fbgemm", "qnnpack", "onednn")
+"""The first of them that torch was built with is used: see :func:`quantization_engine`."""
 
 
 @contextmanager
