@@ -26,7 +26,7 @@ def calibration_inputs(inputs: Inputs) -> Iterator[Inputs]:
     """
     import torch
 
-    from paceline.fixtures.preparation.trees import map_tensors
+    from paceline.fixtures.values.trees import map_tensors
 
     # On the CPU: the same variants whatever the device.
     random = torch.Generator().manual_seed(_SEED)

@@ -18,7 +18,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from paceline.fixtures.preparation.axes import Call, Inputs
-from paceline.fixtures.preparation.trees import call_with, tensors
+from paceline.fixtures.values.trees import call_with, tensors
 from paceline.suites.observe.operators import TAKING_PACKED, multiplies
 
 

@@ -68,7 +68,7 @@ def _forwards_that_run(model: Call, prepared: Prepared) -> list[str]:
     import torch
     from torch import nn
 
-    from paceline.fixtures.preparation.trees import call_with
+    from paceline.fixtures.values.trees import call_with
 
     assert isinstance(model, nn.Module)
     wanted, entered = _python_of(model), list[str]()
@@ -150,7 +150,7 @@ def _aoti(model: Call, inputs: Inputs) -> Prepared:
 
 
 def _is_on_cpu(inputs: Inputs) -> bool:
-    from paceline.fixtures.preparation.trees import tensors
+    from paceline.fixtures.values.trees import tensors
 
     return all(tensor.device.type == "cpu" for tensor in tensors(inputs))
 
@@ -226,7 +226,7 @@ def _jit_freeze(model: Call, inputs: Inputs) -> Prepared:
     import torch
     from torch import nn
 
-    from paceline.fixtures.preparation.trees import call_with
+    from paceline.fixtures.values.trees import call_with
 
     assert isinstance(model, nn.Module)
     args, kwargs = _arguments(inputs)

@@ -39,7 +39,7 @@ def compiled(name: str, mode: str | None = None) -> Optimization:
     def apply(model: Call, inputs: Inputs) -> Prepared:
         import torch
 
-        from paceline.fixtures.preparation.trees import call_with
+        from paceline.fixtures.values.trees import call_with
 
         before, reasons = _Counts.now(), _break_reasons()
         call = torch.compile(model, mode=mode)
@@ -122,7 +122,7 @@ def _profile(call: Call, inputs: Inputs) -> list[FunctionEvent]:
     import torch
     from torch.autograd.profiler import profile
 
-    from paceline.fixtures.preparation.trees import call_with
+    from paceline.fixtures.values.trees import call_with
 
     with torch.inference_mode(), profile(use_kineto=False) as profiler:
         call_with(call, inputs)

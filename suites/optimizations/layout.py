@@ -20,7 +20,7 @@ def _to_channels_last(model: Call, inputs: Inputs) -> Prepared:
     import torch
     from torch import nn
 
-    from paceline.fixtures.preparation.trees import map_tensors
+    from paceline.fixtures.values.trees import map_tensors
 
     assert isinstance(model, nn.Module)
 
@@ -34,7 +34,7 @@ def _to_channels_last(model: Call, inputs: Inputs) -> Prepared:
 def _channels_last_unsupported(model: Call, inputs: Inputs, _device_type: str) -> str | None:
     from torch import nn
 
-    from paceline.fixtures.preparation.trees import tensors
+    from paceline.fixtures.values.trees import tensors
     from paceline.suites.observe.observation import observe
 
     if (reason := no_layers(model)) is not None:
@@ -52,7 +52,7 @@ def _channels_last_unsupported(model: Call, inputs: Inputs, _device_type: str) -
 
 
 def _channels_last_evidence(_model: Call, prepared: Prepared) -> str:
-    from paceline.fixtures.preparation.trees import tensors
+    from paceline.fixtures.values.trees import tensors
     from paceline.suites.observe.observation import Layout, observe
 
     entering = _images(tuple(Layout.of(tensor) for tensor in tensors(prepared.inputs)))

@@ -51,7 +51,7 @@ def _cast(name: str, dtype: _Dtype, tolerance: float, description: str, *, every
         import torch
         from torch import nn
 
-        from paceline.fixtures.preparation.trees import cast_floating
+        from paceline.fixtures.values.trees import cast_floating
 
         assert isinstance(model, nn.Module)
         to = getattr(torch, dtype)

@@ -129,7 +129,7 @@ def output_sensitivity(model: nn.Module, inputs: Inputs) -> dict[str, torch.Tens
     """
     import torch
 
-    from paceline.fixtures.preparation.trees import call_with, map_tensors, tensors
+    from paceline.fixtures.values.trees import call_with, map_tensors, tensors
     from paceline.suites.observe.weights import multiplied_weights
 
     named = multiplied_weights(model)
@@ -221,7 +221,7 @@ def _prune_structured(model: Call, inputs: Inputs) -> Call:
     import torch
     from torch import nn
 
-    from paceline.fixtures.preparation.trees import call_with, tensors
+    from paceline.fixtures.values.trees import call_with, tensors
     from paceline.suites.observe.coupling import head_layers, output_layers
 
     assert isinstance(model, nn.Module)
@@ -245,7 +245,7 @@ def _remove_channels(model: nn.Module, inputs: Inputs, ignored: list[nn.Module])
     import torch
     import torch_pruning  # type: ignore[import-untyped]
 
-    from paceline.fixtures.preparation.trees import call_with
+    from paceline.fixtures.values.trees import call_with
 
     trained = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
     for parameter in model.parameters():

@@ -99,7 +99,7 @@ def _quantize_static(model: Call, inputs: Inputs) -> Prepared:
     from torch.ao import quantization
     from torch.ao.quantization import quantize_fx
 
-    from paceline.fixtures.preparation.trees import call_with
+    from paceline.fixtures.values.trees import call_with
 
     assert isinstance(model, nn.Module)
     with quantization_engine() as engine, _without_known_warnings(), torch.no_grad():

@@ -11,8 +11,8 @@ from torch import nn
 
 from paceline.fixtures.preparation.axes import NotAppliedError, Optimization, Prepared
 from paceline.fixtures.preparation.difference import difference
-from paceline.fixtures.preparation.trees import call_with
 from paceline.fixtures.timing.guards import thread_count
+from paceline.fixtures.values.trees import call_with
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from paceline.fixtures.preparation.axes import Optimization, Prepared, UnsupportedError
-from paceline.fixtures.preparation.trees import call_with
+from paceline.fixtures.values.trees import call_with
 from paceline.suites.optimizations.exported import EXPORT, JIT_FREEZE
 
 Break = Callable[[nn.Module, torch.Tensor], Prepared]

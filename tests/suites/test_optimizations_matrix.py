@@ -19,7 +19,7 @@ import torch
 
 from paceline.fixtures.preparation.axes import Model, NotAppliedError, Optimization, Prepared, UnsupportedError
 from paceline.fixtures.preparation.difference import difference
-from paceline.fixtures.preparation.trees import call_with
+from paceline.fixtures.values.trees import call_with
 from paceline.suites.models import MODELS
 from paceline.suites.optimizations import OPTIMIZATIONS
 
