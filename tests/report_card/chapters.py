@@ -394,7 +394,7 @@ def tell_cost(costs: Sequence[Cost], machines: Machines) -> Iterator[str]:
     yield from paragraph(
         f"The default tier of this repository at one commit, plain and against itself with nothing changed "
         f"(`{COMMAND} cost`). Measuring is what the timed calls took, with the warm-up where the run was plain. Each "
-        "row is of the test as it was at its revision."
+        "row is of the rule as it was at its revision."
     )
     yield ""
     yield "| started | on | revision | plain, measuring | plain, in all | A/B, measuring | A/B, in all | ratio | goal |"
