@@ -120,10 +120,10 @@ def tell_alarms(quiet: Recording, ab: ABSettings, effort: Effort) -> Iterator[st
         f"*Simulated* runs of {SUITE} cases are made of the {len(quiet.still)} recorded ones: {BLOCK} epochs in a row "
         "stay together, all cases meet the same blocks, and copies of a case meet epochs evenly farther on. One coin a "
         "run swaps the sides of all cases. So a bias of a case, resemblance from epoch to epoch and shocks that hit "
-        f"all cases do show, and the ab can fail. What these {epochs} epochs do not hold (a rarer shock, another "
+        f"all cases do show, and the rule can fail. What these {epochs} epochs do not hold (a rarer shock, another "
         "day) cannot show, whatever the number of runs. In the rows with unrest put in, y is an epoch's distance from "
         "its case's mean, σ the standard deviation of the case's epochs, K their number, and e standard normal. With "
-        "one suspect or five the ab can hardly tell how much epochs resemble each other; with many it can. The last "
+        "one suspect or five the rule can hardly tell how much epochs resemble each other; with many it can. The last "
         "three rows leave a run a difference of the sides that lasts as long as the run does. That is what a change is "
         "too, and only another run could tell them apart: they show what would have to be feared of a machine that "
         "did so."
@@ -394,7 +394,7 @@ def tell_cost(costs: Sequence[Cost], machines: Machines) -> Iterator[str]:
     yield from paragraph(
         f"The default tier of this repository at one commit, plain and against itself with nothing changed "
         f"(`{COMMAND} cost`). Measuring is what the timed calls took, with the warm-up where the run was plain. Each "
-        "row is of the test as it was at its revision."
+        "row is of the rule as it was at its revision."
     )
     yield ""
     yield "| started | on | revision | plain, measuring | plain, in all | A/B, measuring | A/B, in all | ratio | goal |"

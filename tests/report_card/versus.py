@@ -37,7 +37,7 @@ def tell_peers(
     yield from paragraph(
         "Each tool is shown a stored result and a later one: side A of some epochs in a row, then side B of the next "
         "ones, at places evenly over the recording. First with as many processes a result as its users run (by its "
-        f"defaults or its manual), then with {equal}, which measure as long as this project's ab does for a suspect "
+        f"defaults or its manual), then with {equal}, which measure as long as this project's rule does for a suspect "
         "(screen, second look and confirmation; the mean of these cases). "
         f"{fewer if there < equal else ''}pytest-benchmark gets all samples, "
         "asv five means a process as it takes by default, benchstat one mean a process as of one run of a benchmark. "
@@ -50,14 +50,14 @@ def tell_peers(
         "their number says little. *Found* is extra work of exactly 5 %, shifted as above. *At our rate*: the "
         f"threshold, chosen in hindsight, at which no more of the {cases}-case runs have an alarm than of ours do "
         f"({alarms}, simulated through both stages), and the slow-down of the same code that it finds in 80 % of "
-        "cases. Where a ab asks for a p as well (asv), a result that does not reach it is never an alarm; "
+        "cases. Where a rule asks for a p as well (asv), a result that does not reach it is never an alarm; "
         "benchstat's threshold is its p. Ours is the size that both stages find in 80 % of redrawn trials of the same "
         f"code. In a suite of {SUITE} cases the others' thresholds would lie higher still; ours allows for it."
     )
     yield ""
     yield "![Found against false alarms](images/report-card-roc.svg)"
     yield ""
-    yield "| ab | setting | processes | false alarms, cases | in runs | +5 % found | threshold at our rate | needs |"
+    yield "| rule | setting | processes | false alarms, cases | in runs | +5 % found | threshold at our rate | needs |"
     yield "| --- | --- | ---: | --- | --- | --- | --- | ---: |"
     curves = []
     for is_equal in (False, True):
