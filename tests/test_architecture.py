@@ -22,10 +22,12 @@ NEVER = {
     "baselines": {"torch", "torchvision", "pytest", "_pytest"},
     "reports": {"torch", "torchvision"},
 }
-ALSO = {"fixtures/plugin.py": {"reports"}}
+ALSO = {"fixtures/run/finish.py": {"reports"}}
 LAZY = {"torch", "torchvision", "pandas"}
 """Not at module level in what is loaded in every pytest run of an environment."""
 EAGERLY_LOADED = (
+    "reports/__init__.py",
+    "reports/outputs/__init__.py",
     "suites/plugin.py",
     "suites/tiers.py",
     "suites/models/__init__.py",

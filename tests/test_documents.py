@@ -34,6 +34,7 @@ from paceline.baselines.settings import CaseSettings, Settings, load_settings, p
 from paceline.fixtures import Model, Optimization, Prepared
 from paceline.fixtures.collection import hookspecs
 from paceline.fixtures.run import provided
+from paceline.reports.outputs import OUTPUTS
 from paceline.reports.page.page import EXIT_CODES
 from paceline.reports.wording.words import MARKS
 from paceline.suites.models import MODELS
@@ -177,13 +178,16 @@ def test_options_are_those_of_the_command_line(pytester: pytest.Pytester) -> Non
 
 def test_settings_are_those_of_the_code() -> None:
     general, of_cases = tables(EXTENSION, "Settings")
-    fields = {field.name: field.default for field in dataclasses.fields(Settings) if field.name != "cases"}
+    fields = {
+        field.name: field.default for field in dataclasses.fields(Settings) if field.name not in ("outputs", "cases")
+    }
+    fields |= dict.fromkeys(OUTPUTS)
     assert [row[0] for row in general] == list(fields)
     for key, default, _ in general:
         if fields[key] is None:
             assert default == "", key
         else:
-            assert getattr(parse_settings(_toml(f"{key} = {default}"), "here"), key) == fields[key], key
+            assert getattr(parse_settings(_toml(f"{key} = {default}"), "here", OUTPUTS), key) == fields[key], key
     assert [row[0] for row in of_cases] == [field.name for field in dataclasses.fields(CaseSettings)]
 
 
@@ -201,7 +205,7 @@ def _toml(text: str) -> dict[str, object]:
 )
 def test_settings_that_are_printed_load(block: Block, tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(block.text, "utf-8")
-    assert load_settings(tmp_path) != Settings()
+    assert load_settings(tmp_path, OUTPUTS) != Settings()
 
 
 def test_acknowledgements_that_are_printed_load() -> None:
