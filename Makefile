@@ -6,20 +6,22 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 NEIGHBOURS := .neighbours
 FUZZ_S ?= 180
+PART ?=
+SLOW = $(if $(PART),--part=$(PART)) --durations=10
 PEERS := .paceline/peers
 MINUTES ?= 60
 PACKAGES := baselines fixtures reports suites
 SUBJECT := tests/baselines tests/reports tests/suites tests/test_report_card.py
 
-.PHONY: bench test test-subject test-instrument test-slow test-recording test-faults report-card lint types format clean
+.PHONY: bench test test-subject test-instrument test-slow test-faults test-all report-card lint types format clean
 
 bench: $(INSTALLED)
 	$(BIN)/python -m pytest suites/
 
-# Two halves at once: no test needs a quiet machine. Each prints when it is done. A caller's --jobs counts for them too.
-test: $(INSTALLED) lint types
+# Two at once: no test needs a quiet machine. Each prints when it is done. A caller's --jobs counts for them too.
+test: $(INSTALLED)
 	$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,--jobs=2) --output-sync \
-		test-subject test-instrument
+		lint test-instrument types test-subject
 
 test-subject: $(INSTALLED)
 	$(BIN)/python -m pytest $(SUBJECT)
@@ -27,19 +29,19 @@ test-subject: $(INSTALLED)
 test-instrument: $(INSTALLED)
 	$(BIN)/python -m pytest tests/ $(addprefix --ignore=,$(SUBJECT))
 
-# What starts dozens of processes: A/B runs that convict.
+# The slow tests: all of them, or with PART=2/3 the second of three parts, as CI does in turns.
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest tests/fixtures -m slow
-
-# What is recorded for the report card must be found in the recording: not beside other tests.
-test-recording: $(INSTALLED)
-	$(BIN)/python -m pytest tests/test_report_card.py -m slow
+	$(BIN)/python -m pytest tests/ --ignore=tests/faults -m slow $(SLOW)
 
 # Whole runs that are killed, crash and hang, beside other plugins; then the readers of files are fuzzed.
 test-faults: $(INSTALLED) $(NEIGHBOURS)/.installed
-	$(BIN)/python -m pytest tests/faults -m slow --durations=10
+	$(BIN)/python -m pytest tests/faults -m slow $(SLOW)
 	PYTHONPATH=$(NEIGHBOURS) $(BIN)/python tests/faults/fuzz_readers.py -max_total_time=$(FUZZ_S) -seed=1 \
 		-verbosity=0 -print_final_stats=1
+
+test-all: test
+	$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,--jobs=2) --output-sync \
+		test-slow test-faults
 
 # Needs a quiet machine, for four times MINUTES and what the default tier takes twice. Cut it at any time: what was
 # recorded stays, and the next one adds to it.

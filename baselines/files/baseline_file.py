@@ -6,6 +6,7 @@ An entry names its save by when it was saved, not by a number: dropping one save
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +83,12 @@ def _block(brackets: str, lines: list[str], depth: int) -> str:
 
 
 def _labels(saves: tuple[Save, ...]) -> list[str]:
-    labels: list[str] = []
+    times: Counter[str] = Counter()
+    labels = []
     for save in saves:
-        again = sum(label.split("~")[0] == save.saved for label in labels)
-        labels.append(f"{save.saved}~{again + 1}" if again else save.saved)
+        times[save.saved] += 1
+        again = times[save.saved]
+        labels.append(f"{save.saved}~{again}" if again > 1 else save.saved)
     return labels
 
 

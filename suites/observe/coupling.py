@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from paceline.fixtures.preparation.axes import Inputs
-from paceline.fixtures.preparation.trees import call_with, tensors
+from paceline.fixtures.values.trees import call_with, tensors
 from paceline.suites.observe.observation import storage_of
 from paceline.suites.observe.weights import CONVOLUTIONS
 

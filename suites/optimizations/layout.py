@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
-from paceline.suites.optimizations.reasons import in_words, no_layers
+from paceline.fixtures.preparation.chains import chain
+from paceline.suites.observe.reasons import in_words, no_layers
 
 if TYPE_CHECKING:
     import torch
@@ -18,7 +20,7 @@ def _to_channels_last(model: Call, inputs: Inputs) -> Prepared:
     import torch
     from torch import nn
 
-    from paceline.fixtures.preparation.trees import map_tensors
+    from paceline.fixtures.values.trees import map_tensors
 
     assert isinstance(model, nn.Module)
 
@@ -32,7 +34,7 @@ def _to_channels_last(model: Call, inputs: Inputs) -> Prepared:
 def _channels_last_unsupported(model: Call, inputs: Inputs, _device_type: str) -> str | None:
     from torch import nn
 
-    from paceline.fixtures.preparation.trees import tensors
+    from paceline.fixtures.values.trees import tensors
     from paceline.suites.observe.observation import observe
 
     if (reason := no_layers(model)) is not None:
@@ -50,7 +52,7 @@ def _channels_last_unsupported(model: Call, inputs: Inputs, _device_type: str) -
 
 
 def _channels_last_evidence(_model: Call, prepared: Prepared) -> str:
-    from paceline.fixtures.preparation.trees import tensors
+    from paceline.fixtures.values.trees import tensors
     from paceline.suites.observe.observation import Layout, observe
 
     entering = _images(tuple(Layout.of(tensor) for tensor in tensors(prepared.inputs)))
@@ -190,3 +192,5 @@ FUSE_CONV_BN = Optimization(
     unsupported=_fuse_conv_bn_unsupported,
     description="Batch norms folded into the weights of the convolutions before them.",
 )
+
+OPTIMIZATIONS = (CHANNELS_LAST, FUSE_CONV_BN, replace(chain(FUSE_CONV_BN, CHANNELS_LAST), everyday=False))

@@ -286,6 +286,7 @@ def test_what_comes_through_both_looks_of_a_screen_as_well_is_found() -> None:
     assert 0.77 <= (passed & (p <= RULE["level"]) & is_large).mean() <= 0.83
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sigma", "bound"), [(0.02, 0.08), (0.05, 0.2)])
 def test_what_must_not_be_cleared_before_the_last_epoch_is_found(sigma: float, bound: float) -> None:
     """As above, with a threshold so high that clearing costs much. 4000 trials: deviation 0.8 %."""

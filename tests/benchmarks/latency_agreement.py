@@ -24,7 +24,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from pytest_benchmark.utils import NameWrapper
 
 from paceline.fixtures.devices import get_device
-from paceline.fixtures.measurements.latency import pedantic_rounds
+from paceline.fixtures.measurements.paired import pedantic_rounds
 from paceline.fixtures.preparation.prepare import Bench, prepare
 from paceline.fixtures.timing.guards import garbage_collection_held, thread_count
 from paceline.fixtures.timing.ledger import Ledger

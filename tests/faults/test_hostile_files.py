@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-import time
+import sys
 import xml.etree.ElementTree
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
 
+from paceline.baselines.files.acknowledgement_file import Acknowledgement, dump_entry, load_acknowledgements
 from paceline.baselines.files.atomic import BaselineError, FormatError, StoreError
 from paceline.baselines.files.baseline_file import dump_baseline, load_baseline
 from paceline.baselines.files.run_file import Journal, read_run
@@ -269,15 +273,63 @@ def test_a_hostile_file_on_the_command_line_is_one_line(
         assert str(bad) in line
 
 
-def test_reading_costs_time_in_proportion_to_the_file(tmp_path: Path) -> None:
-    """No quadratic parsing: a ten times longer hostile file may not take a hundred times as long."""
+def calls_of(action: Callable[[], object]) -> int:
+    """How many functions a call runs, Python's and C's, however long each takes."""
+    count = 0
 
-    def seconds(count: int) -> float:
-        path = tmp_path / f"{count}.json"
-        path.write_text("{" + ",".join(f'"{n}": []' for n in range(count)) + "}", "utf-8")
-        before = time.process_time()
-        refused(load_baseline, path)
-        return time.process_time() - before
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
 
-    seconds(1000)
-    assert seconds(200_000) < 60 * max(seconds(20_000), 0.005)
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        action()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def unknown_fields(folder: Path, count: int) -> Callable[[], object]:
+    path = folder / f"{count}.json"
+    path.write_text("{" + ",".join(f'"{n}": []' for n in range(count)) + "}", "utf-8")
+    return lambda: refused(load_baseline, path)
+
+
+def a_baseline(folder: Path, count: int) -> Callable[[], object]:
+    """Of as many saves, all at one moment, as entries."""
+    made = make_baseline()
+    cases = [replace(made.entries[0].case, model=f"net{n}") for n in range(count)]
+    entries = tuple(replace(made.entries[0], case=case, save=n) for n, case in enumerate(cases))
+    path = folder / f"{count}.json"
+    path.write_text(dump_baseline(replace(made, saves=made.saves * count, entries=entries)), "utf-8")
+    return lambda: load_baseline(path)
+
+
+def writing_a_baseline(folder: Path, count: int) -> Callable[[], object]:
+    a_baseline(folder, count)
+    made = load_baseline(folder / f"{count}.json")
+    return lambda: dump_baseline(made)
+
+
+def a_run(folder: Path, count: int) -> Callable[[], object]:
+    path = store(folder, make_run(*(f"net{n}" for n in range(count)), run_id=f"r{count}"))
+    return lambda: read_run(path)
+
+
+def acknowledgements(folder: Path, count: int) -> Callable[[], object]:
+    one = Acknowledgement("net-eager-cpu-b1", LATENCY.name, 0.03, 0.09, "abc", "wider", "me", date(2026, 3, 31))
+    path = folder / f"{count}.toml"
+    path.write_text("".join(dump_entry(replace(one, case=f"net{n}-eager-cpu-b1")) for n in range(count)), "utf-8")
+    return lambda: load_acknowledgements(path)
+
+
+@pytest.mark.parametrize("prepare", [unknown_fields, a_baseline, writing_a_baseline, a_run, acknowledgements])
+def test_a_ten_times_longer_file_takes_at_most_ten_times_the_calls(
+    tmp_path: Path, prepare: Callable[[Path, int], Callable[[], object]]
+) -> None:
+    """Nothing quadratic; ``tests/benchmarks/reading_growth.py`` shows the seconds."""
+    prepare(tmp_path, 10)()  # imports and caches
+    short, long = (calls_of(prepare(tmp_path, count)) for count in (100, 1000))
+    assert short > 50
+    assert long <= 10 * short

@@ -13,7 +13,8 @@ from paceline.fixtures.measurements.generation import prove_generation, sides
 from paceline.fixtures.measurements.phases import next_token, prepare_phases
 from paceline.fixtures.preparation.axes import Model
 from paceline.fixtures.preparation.difference import difference
-from paceline.fixtures.preparation.prepare import Bench, NotMeasuredError, prepare
+from paceline.fixtures.preparation.errors import NotMeasuredError
+from paceline.fixtures.preparation.prepare import Bench, prepare
 from paceline.fixtures.timing.ledger import Ledger
 from paceline.suites.models.decoder import MODELS, NEW_TOKENS, PROMPT_TOKENS
 from paceline.suites.models.decoder_modules import Decoder
@@ -97,11 +98,10 @@ def test_a_step_depends_on_the_cache(decoder: Decoder) -> None:
 
 
 PROVEN = ("eager", "export", "jit_freeze", "bf16", "autocast_bf16", "int8_dynamic", "int8_weight_only", "low_rank")
-COMPILED = ("compile",)
 OPTIMIZED = {optimization.name: optimization for optimization in OPTIMIZATIONS}
 
 
-@pytest.mark.parametrize("name", [*PROVEN, *COMPILED])
+@pytest.mark.parametrize("name", [*PROVEN, pytest.param("compile", marks=pytest.mark.slow)])
 def test_it_generates_under_optimizations_that_are_proven_for_both_phases(name: str) -> None:
     optimization = OPTIMIZED[name]
 

@@ -10,10 +10,11 @@ import pytest
 import torch
 import torchvision  # type: ignore[import-untyped]
 
-from paceline.fixtures.measurements.footprint import flops, parameters, size_bytes
-from paceline.fixtures.preparation import trees
+from paceline.fixtures.counting.footprint import parameters, size_bytes
+from paceline.fixtures.counting.multiply_adds import flops
 from paceline.fixtures.preparation.axes import Model
 from paceline.fixtures.preparation.difference import difference
+from paceline.fixtures.values import trees
 from paceline.suites.models import MODELS
 from paceline.suites.models.cifar import compressed_cnn, simple_cnn
 

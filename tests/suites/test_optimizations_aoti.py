@@ -12,11 +12,11 @@ import torch
 import torch._inductor
 from torch import nn
 
+from paceline.fixtures.counting.footprint import size_bytes
 from paceline.fixtures.host.toolchain import cpp_compiler
-from paceline.fixtures.measurements.footprint import size_bytes
 from paceline.fixtures.preparation.axes import NotAppliedError, Prepared, UnsupportedError
 from paceline.fixtures.timing.guards import TimeLimitExceeded
-from paceline.suites.layers.aoti_package import PackagedModel
+from paceline.suites.layers.wrappers import PackagedModel
 from paceline.suites.optimizations.exported import AOTI, _refuse_crash
 
 
@@ -38,6 +38,7 @@ class StillEager(PackagedModel):
         self.file, self._run = package.file, model
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(cpp_compiler() is None, reason="no C++ compiler")
 def test_a_package_is_compiled_runs_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[Path] = []
@@ -102,10 +103,3 @@ def test_a_package_that_cannot_be_loaded_ends_another_process(
     monkeypatch.setattr(sys, "executable", str(python))
     with pytest.raises(UnsupportedError, match=reason):
         _refuse_crash(tmp_path / "model.pt2")
-
-
-def test_a_package_that_can_be_loaded_passes(tmp_path: Path) -> None:
-    path = tmp_path / "model.pt2"
-    program = torch.export.export(Tiny().eval(), (torch.ones(1, 8),))
-    torch._inductor.aoti_compile_and_package(program, package_path=str(path))
-    _refuse_crash(path)

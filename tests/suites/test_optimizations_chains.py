@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from paceline.fixtures.measurements.footprint import size_bytes
+from paceline.fixtures.counting.footprint import size_bytes
 from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared, UnsupportedError
 from paceline.fixtures.preparation.chains import Chain, chain, resolve_chain
 from paceline.fixtures.preparation.difference import difference

@@ -13,7 +13,7 @@ from torch import nn
 
 from paceline.fixtures.preparation.axes import Model, NotAppliedError, Prepared
 from paceline.fixtures.preparation.difference import difference
-from paceline.fixtures.preparation.trees import call_with
+from paceline.fixtures.values.trees import call_with
 from paceline.suites.models import MODELS
 from paceline.suites.optimizations.graph import COMPILE, compiled
 

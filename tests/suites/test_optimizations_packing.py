@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from torch import nn
 
-from paceline.fixtures.measurements.footprint import size_bytes
+from paceline.fixtures.counting.footprint import size_bytes
 from paceline.suites.layers.packed import (
     EightBits,
     FourBits,
@@ -21,9 +21,9 @@ from paceline.suites.layers.packed import (
     PackedWeight,
     Ternary,
     Unpacking,
-    replace_layers,
 )
 from paceline.suites.layers.packing import GROUP, eight_bits, four_bits, pack, ternary, unpack
+from paceline.suites.layers.replacement import replace_layers
 from paceline.suites.optimizations.weight_only import most_error
 
 

@@ -1,4 +1,4 @@
-"""A model in a package of AOTInductor's. This imports torch."""
+"""A whole model called in another way: under autocast, from a compiled package. This imports torch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,20 @@ from typing import Any
 import torch
 import torch._inductor
 from torch import nn
+
+
+class Autocast(nn.Module):
+    """``model`` in which operations that bear it compute in ``dtype``; its weights stay as they are stored."""
+
+    def __init__(self, model: nn.Module, device_type: str, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.model = model
+        self.device_type = device_type
+        self.dtype = dtype
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        with torch.autocast(self.device_type, self.dtype):
+            return self.model(*args, **kwargs)
 
 
 class PackagedModel(nn.Module):
