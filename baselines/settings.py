@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from paceline.baselines.judgement.verdicts import Policy, Verdict
 from paceline.baselines.text.hints import meant
 
 if TYPE_CHECKING:
-    from paceline.baselines.ab.settings import Rule
+    from paceline.baselines.ab.settings import ABSettings
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -98,12 +98,11 @@ class Settings:
         values |= {"measure_s": measure_s, "case": cases}
         return {name: json.dumps(value) for name, value in values.items()}
 
-    def rule(self) -> Rule:
-        """The rule of an A/B. Its chance of a false alarm is one of a whole run, and not ``alpha``."""
-        from paceline.baselines.ab.settings import Rule
+    def ab(self) -> ABSettings:
+        """The settings of an A/B. Its chance of a false alarm is one of a whole run, and not ``alpha``."""
+        from paceline.baselines.ab.settings import ABSettings
 
-        rule = Rule(screen_epochs=self.screen_epochs, power=self.power)
-        return rule if self.confirm_epochs is None else replace(rule, fixed_epochs=self.confirm_epochs)
+        return ABSettings(screen_epochs=self.screen_epochs, power=self.power, fixed_epochs=self.confirm_epochs)
 
     def policy(self) -> Policy:
         """The judgement's thresholds."""

@@ -21,12 +21,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from paceline.baselines.ab.settings import Rule
+from paceline.baselines.ab.settings import ABSettings
 from paceline.baselines.judgement.verdicts import Verdict
 
 FOLDER = Path(__file__).parent / "report_card"
 PARTS = tuple(path.stem for path in FOLDER.glob("[!_]*.py"))
-RULE = Rule()
+AB = ABSettings()
 HERE, ELSEWHERE = {"cpu_model": "made up"}, {"cpu_model": "another"}
 
 
@@ -228,23 +228,23 @@ def test_a_recording_tells_how_much_its_epochs_resemble_each_other() -> None:
 def test_a_calm_recording_has_no_false_alarm() -> None:
     judge = part("judge")
     calm = scattering(0.01)
-    in_order = judge.alarms_in_order(calm, RULE)
+    in_order = judge.alarms_in_order(calm, AB)
     assert (in_order.regressed.count, in_order.improved.count) == (0, 0)
-    assert in_order.regressed.of == 60 // (7 + judge.planned_epochs(judge.SUITE, RULE)) > 1
+    assert in_order.regressed.of == 60 // (7 + judge.planned_epochs(judge.SUITE, AB)) > 1
     for unrest in judge.UNRESTS[:3]:
-        assert judge.alarms_redrawn(calm, RULE, unrest, among=20, runs=10).count == 0
+        assert judge.alarms_redrawn(calm, AB, unrest, among=20, runs=10).count == 0
 
 
 def test_a_bias_of_the_recording_is_a_false_alarm() -> None:
     judge = part("judge")
     biased = (*scattering(0.01), *scattering(0.01, cases=1, effect=0.05))
-    found = judge.alarms_in_order(biased, RULE)
+    found = judge.alarms_in_order(biased, AB)
     assert found.regressed.value == 1
     assert found.verdicts[Verdict.REGRESSED] == found.regressed.count
     swapped = tuple(series(-one.effects) for one in biased)
-    assert judge.alarms_in_order(swapped, RULE).improved.value == 1
+    assert judge.alarms_in_order(swapped, AB).improved.value == 1
     # One coin a run makes half of them improvements.
-    assert 0 < judge.alarms_redrawn(biased, RULE, judge.UNRESTS[0], among=20, runs=20).count < 20
+    assert 0 < judge.alarms_redrawn(biased, AB, judge.UNRESTS[0], among=20, runs=20).count < 20
 
 
 def test_resemblance_from_epoch_to_epoch_is_not_drawn_away() -> None:
@@ -252,8 +252,8 @@ def test_resemblance_from_epoch_to_epoch_is_not_drawn_away() -> None:
     judge = part("judge")
     hours = np.repeat([0.06, -0.06], 30)
     shifting = tuple(series(one.effects + hours) for one in scattering(0.002))
-    assert judge.alarms_in_order(shifting, RULE).regressed.count > 0
-    assert judge.alarms_redrawn(shifting, RULE, judge.UNRESTS[0], among=1, runs=40).count > 0
+    assert judge.alarms_in_order(shifting, AB).regressed.count > 0
+    assert judge.alarms_redrawn(shifting, AB, judge.UNRESTS[0], among=1, runs=40).count > 0
 
 
 def test_unrest_is_what_its_name_says() -> None:
@@ -291,23 +291,23 @@ def test_a_run_goes_through_both_stages() -> None:
     judge = part("judge")
     places = np.arange(60)
     calm, slow = scattering(0.005, cases=2), scattering(0.005, cases=1, effect=0.05)
-    found = judge.course([(one, places) for one in (*calm, *slow)], RULE)
+    found = judge.course([(one, places) for one in (*calm, *slow)], AB)
     assert (found.second_looks, found.confirmed) == (1, 1)
     assert found.verdicts[2] is Verdict.REGRESSED
     assert not found.is_undecided
     # What the first look suspects by chance the second clears.
     chance = np.zeros(60)
-    chance[: RULE.screen_epochs] = 0.015
-    found = judge.course([(series(chance), places), *((one, places) for one in calm)], RULE)
+    chance[: AB.screen_epochs] = 0.015
+    found = judge.course([(series(chance), places), *((one, places) for one in calm)], AB)
     assert (found.second_looks, found.confirmed) == (1, 0)
 
 
 def test_a_single_trial_is_a_run_of_one_case() -> None:
     judge = part("judge")
     cases = [one for effect in (0.0, 0.02, 0.03) for one in scattering(0.015, effect=effect)]
-    first = [judge.course([(one, np.arange(60))], RULE) for one in cases]
+    first = [judge.course([(one, np.arange(60))], AB) for one in cases]
     found = [one.verdicts == (Verdict.REGRESSED,) for one in first]
-    shares = [judge.trials([one], np.arange(60), RULE) for one in cases]
+    shares = [judge.trials([one], np.arange(60), AB) for one in cases]
     assert all(share.count >= is_found for share, is_found in zip(shares, found, strict=True))
     # The next trial begins behind what the one before took.
     assert all((share.of > 1) == (60 - one.epochs >= 23) for share, one in zip(shares, first, strict=True))
@@ -317,9 +317,9 @@ def test_a_single_trial_is_a_run_of_one_case() -> None:
 
 def test_restless_cases_end_undecided() -> None:
     judge = part("judge")
-    assert all(one.is_undecided for one in judge.courses_in_order(scattering(0.1), RULE))
-    assert not any(one.is_undecided for one in judge.courses_in_order(scattering(0.005), RULE))
-    assert sum(one.is_undecided for one in judge.courses_redrawn(scattering(0.1), RULE, cases=9, runs=5)) == 5
+    assert all(one.is_undecided for one in judge.courses_in_order(scattering(0.1), AB))
+    assert not any(one.is_undecided for one in judge.courses_in_order(scattering(0.005), AB))
+    assert sum(one.is_undecided for one in judge.courses_redrawn(scattering(0.1), AB, cases=9, runs=5)) == 5
 
 
 # -- power -------------------------------------------------------------------------------------------------------------
@@ -341,51 +341,51 @@ def test_power_is_that_of_exactly_the_size_requested_for() -> None:
     judge = part("judge")
     cases = scattering(0.004, effect=math.log(1.03), extra_percent=3)
     for size, share in ((0.01, 0), (0.03, 1), (0.05, 1)):
-        found = judge.power(cases, RULE, size, 5)
+        found = judge.power(cases, AB, size, 5)
         assert found.cases == 4
         if share:  # what a screen clears has a shorter trial
-            assert found.in_order.of == 4 * (60 // (7 + RULE.confirm_epochs))
+            assert found.in_order.of == 4 * (60 // (7 + AB.confirm_epochs))
         assert found.in_order.value == share
         assert found.redrawn.value == pytest.approx(share, abs=0.1)
     # Neither what is too far from a size to be shifted there, nor the same code, is a case of it.
-    assert judge.power(cases, RULE, 0.1, 5).cases == 0
+    assert judge.power(cases, AB, 0.1, 5).cases == 0
     assert judge.near(scattering(0.004), 0.01) == []
 
 
 def test_what_a_confirmation_clears_has_no_more_epochs() -> None:
     judge = part("judge")
     calm, slow = np.zeros(16), np.full(16, 0.05)
-    assert [len(one) for one in judge.until_cleared([calm, slow], RULE)] == [6, 16]
-    assert judge.until_cleared([], RULE) == []
-    assert [len(one) for one in judge.until_cleared([calm[:9], slow, slow[:4]], RULE)] == [6, 16, 4]
+    assert [len(one) for one in judge.until_cleared([calm, slow], AB)] == [6, 16]
+    assert judge.until_cleared([], AB) == []
+    assert [len(one) for one in judge.until_cleared([calm[:9], slow, slow[:4]], AB)] == [6, 16, 4]
     still = scattering(0.001, cases=2)
-    assert judge.epochs_until_cleared(still, RULE) == 6
-    assert math.isnan(judge.epochs_until_cleared(scattering(0.001, cases=2, epochs=9), RULE))
+    assert judge.epochs_until_cleared(still, AB) == 6
+    assert math.isnan(judge.epochs_until_cleared(scattering(0.001, cases=2, epochs=9), AB))
 
 
 @pytest.mark.slow
 def test_the_size_that_is_found_grows_with_the_scatter() -> None:
     judge = part("judge")
-    calm, restless = (judge.size_found(scattering(sigma), RULE, 5) for sigma in (0.004, 0.02))
+    calm, restless = (judge.size_found(scattering(sigma), AB, 5) for sigma in (0.004, 0.02))
     assert 0.015 < calm < 0.025 < restless
-    assert judge.size_found(scattering(3.0), RULE, 2) == math.inf
-    assert math.isnan(judge.size_found(scattering(0.01, epochs=9), RULE, 2))
+    assert judge.size_found(scattering(3.0), AB, 2) == math.inf
+    assert math.isnan(judge.size_found(scattering(0.01, epochs=9), AB, 2))
 
 
 def test_what_scatters_is_planned_for_by_its_screen() -> None:
     judge = part("judge")
     calm, restless = (scattering(sigma, cases=20, epochs=7) for sigma in (0.005, 0.03))
-    lengths = judge.planned(np.stack([one.screen_effects for one in (*calm, *restless)]), 1, RULE)
-    assert set(lengths[:20]) == {RULE.confirm_epochs}
+    lengths = judge.planned(np.stack([one.screen_effects for one in (*calm, *restless)]), 1, AB)
+    assert set(lengths[:20]) == {AB.confirm_epochs}
     assert np.mean(lengths[20:]) > 22
-    assert max(lengths) <= judge.longest(1, RULE) == RULE.restless_epochs
+    assert max(lengths) <= judge.longest(1, AB) == AB.restless_epochs
 
 
 def test_the_time_of_a_suspect_is_that_of_both_looks_and_the_confirmation() -> None:
     judge = part("judge")
     calm, restless = (scattering(sigma, cases=1)[0] for sigma in (0.01, 0.1))
-    assert judge.whole_epochs(calm, RULE) == pytest.approx(7 / 3 + RULE.confirm_epochs)
-    assert judge.whole_epochs(restless, RULE) == pytest.approx(7 / 3 + RULE.restless_epochs)
+    assert judge.whole_epochs(calm, AB) == pytest.approx(7 / 3 + AB.confirm_epochs)
+    assert judge.whole_epochs(restless, AB) == pytest.approx(7 / 3 + AB.restless_epochs)
 
 
 # -- intervals ---------------------------------------------------------------------------------------------------------
@@ -400,7 +400,7 @@ def recording_of(*cases: Any) -> Any:
 def test_intervals_of_independent_epochs_cover(together: bool) -> None:
     still = scattering(0.01, cases=40, epochs=32)
     slowed = scattering(0.01, cases=40, epochs=32, effect=0.05, extra_percent=5)
-    found = part("judge").coverage([recording_of(*still, *slowed)], RULE, 16, together=together)
+    found = part("judge").coverage([recording_of(*still, *slowed)], AB, 16, together=together)
     assert found.still.of == found.slowed.of == 80
     assert found.still.value > 0.9
     # The truth of extra work rests on 16 other epochs: not corrected for, it would be covered in 83 % only.
@@ -415,7 +415,7 @@ def test_intervals_that_are_too_narrow_do_not_cover() -> None:
     cases = [
         series(one.effects + shift) for one, shift in zip(scattering(0.001, cases=20, epochs=32), shifts, strict=True)
     ]
-    found = part("judge").coverage([recording_of(*cases)], RULE, 8, together=False)
+    found = part("judge").coverage([recording_of(*cases)], AB, 8, together=False)
     assert found.still.value < 0.5
     assert part("chapters").COVERED.stated(found.still) == "92 to 98 %: no"
 
@@ -569,7 +569,7 @@ def test_a_false_alarm_of_a_whole_run_is_on_the_card(tmp_path: Path) -> None:
     runs = inventory.by_machine(whole.read_whole_runs(tmp_path))
     rows = inventory.rows_of(found, runs, [], None)
     effort = part("judge").Effort(runs=2)
-    text = " ".join(part("chapters").tell_whole_runs(runs[0], None, inventory.Machines.of(rows), RULE, effort))
+    text = " ".join(part("chapters").tell_whole_runs(runs[0], None, inventory.Machines.of(rows), AB, effort))
     assert "nothing is predicted" in text
     assert "Runs with a *regressed*: 1 of 61" in text
     assert "(goal none: no)" in text

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from paceline.baselines.judgement.gate import blocks
-from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
+from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict, severity
 from paceline.baselines.records import Case, Key, Measured, Metric, NotMeasured, Outcome, Run
 from paceline.baselines.stats.samples import estimate
-from paceline.baselines.stored.compare import severity
 from paceline.reports.page.acknowledged import said
 from paceline.reports.wording import quantities, words
 
@@ -69,10 +68,10 @@ def complete_comparisons(judgement: Judgement, run: Run) -> list[Comparison]:
 
     Metrics that are only shown are left out. Nothing that was measured, or should have been, can be missing.
     """
-    judged = [compared for compared in judgement.comparisons if compared.metric.rule != "shown"]
+    judged = [compared for compared in judgement.comparisons if compared.metric.judging.is_judged]
     mentioned = {compared.key for compared in judged}
     for key, outcome in outcomes_by_key(run).items():
-        if key not in mentioned and outcome.metric.rule != "shown":
+        if key not in mentioned and outcome.metric.judging.is_judged:
             judged.append(_uncompared(outcome))
     return judged
 

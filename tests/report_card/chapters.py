@@ -34,7 +34,7 @@ from whole import Cost, WholeRun
 from words import COMMAND, item, paragraph
 
 from paceline.baselines.ab.plan import planned_epochs
-from paceline.baselines.ab.settings import Rule
+from paceline.baselines.ab.settings import ABSettings
 from paceline.baselines.judgement.verdicts import Verdict
 from paceline.fixtures.ab.stages import BUILDS
 from paceline.fixtures.timing.turns import BUILD_S
@@ -86,19 +86,19 @@ def _size(one: Series, recording: Recording) -> str:
     return change(effect) + (f" ({change(interval[0])} … {change(interval[1])})" if interval else "")
 
 
-def tell_alarms(quiet: Recording, rule: Rule, effort: Effort) -> Iterator[str]:
+def tell_alarms(quiet: Recording, ab: ABSettings, effort: Effort) -> Iterator[str]:
     """False alarms, all cases forced into the confirmation; then both stages as a run goes."""
     epochs = len(quiet.epochs)
     yield "## False alarms"
     yield ""
     yield from paragraph(
         "The same code on both sides, and every case forced into the confirmation, which has "
-        f"{planned_epochs(SUITE, rule)} to {longest(SUITE, rule)} epochs where it is one of {SUITE} and none of them "
-        f"clears it: the more, the more it scattered in its screen, the {looks_of(rule)} epochs before. A run counts "
+        f"{planned_epochs(SUITE, ab)} to {longest(SUITE, ab)} epochs where it is one of {SUITE} and none of them "
+        f"clears it: the more, the more it scattered in its screen, the {looks_of(ab)} epochs before. A run counts "
         "where any case is called *regressed*."
     )
     yield ""
-    yield from _forced_in_order(quiet, rule)
+    yield from _forced_in_order(quiet, ab)
     yield ""
     yield ("| simulated runs | " + " | ".join(f"suspects: {among} | {ALARMS.text}" for among in (SUITE, 5, 1)) + " |")
     yield "| --- " + "| --- | --- " * 3 + "|"
@@ -106,7 +106,7 @@ def tell_alarms(quiet: Recording, rule: Rule, effort: Effort) -> Iterator[str]:
         cells = []
         for among in (SUITE, 5, 1):
             runs = effort.runs if among == SUITE else 10 * effort.runs
-            share = alarms_redrawn(quiet.still, rule, unrest, among=among, runs=runs)
+            share = alarms_redrawn(quiet.still, ab, unrest, among=among, runs=runs)
             cells += [str(share), "yes" if ALARMS.is_met(share.value) else "no"]
         yield f"| {unrest.name} | {' | '.join(cells)} |"
     yield ""
@@ -120,10 +120,10 @@ def tell_alarms(quiet: Recording, rule: Rule, effort: Effort) -> Iterator[str]:
         f"*Simulated* runs of {SUITE} cases are made of the {len(quiet.still)} recorded ones: {BLOCK} epochs in a row "
         "stay together, all cases meet the same blocks, and copies of a case meet epochs evenly farther on. One coin a "
         "run swaps the sides of all cases. So a bias of a case, resemblance from epoch to epoch and shocks that hit "
-        f"all cases do show, and the rule can fail. What these {epochs} epochs do not hold (a rarer shock, another "
+        f"all cases do show, and the ab can fail. What these {epochs} epochs do not hold (a rarer shock, another "
         "day) cannot show, whatever the number of runs. In the rows with unrest put in, y is an epoch's distance from "
         "its case's mean, σ the standard deviation of the case's epochs, K their number, and e standard normal. With "
-        "one suspect or five the rule can hardly tell how much epochs resemble each other; with many it can. The last "
+        "one suspect or five the ab can hardly tell how much epochs resemble each other; with many it can. The last "
         "three rows leave a run a difference of the sides that lasts as long as the run does. That is what a change is "
         "too, and only another run could tell them apart: they show what would have to be feared of a machine that "
         "did so."
@@ -131,12 +131,12 @@ def tell_alarms(quiet: Recording, rule: Rule, effort: Effort) -> Iterator[str]:
     yield ""
     yield "Both stages, as a run of the tool goes:"
     yield ""
-    yield from _both_stages(quiet, rule, effort)
+    yield from _both_stages(quiet, ab, effort)
 
 
-def _both_stages(recording: Recording, rule: Rule, effort: Effort) -> Iterator[str]:
-    in_order = courses_in_order(recording.still, rule)
-    simulated = courses_redrawn(recording.still, rule, cases=MANY, runs=effort.runs)
+def _both_stages(recording: Recording, ab: ABSettings, effort: Effort) -> Iterator[str]:
+    in_order = courses_in_order(recording.still, ab)
+    simulated = courses_redrawn(recording.still, ab, cases=MANY, runs=effort.runs)
     undecided = Share.over(one.is_undecided for one in in_order)
     yield from item(f"In order, both stages, all {len(recording.still)} cases at once: {_summary(in_order)}.")
     yield from item(f"Runs that end with a case undecided, in order: {undecided} ({UNDECIDED.stated(undecided)}).")
@@ -144,8 +144,8 @@ def _both_stages(recording: Recording, rule: Rule, effort: Effort) -> Iterator[s
     yield from item(f"The same, simulated, of {MANY} cases: {figure} ({UNDECIDED.stated(figure)}).")
 
 
-def _forced_in_order(recording: Recording, rule: Rule) -> Iterator[str]:
-    found = alarms_in_order(recording.still, rule)
+def _forced_in_order(recording: Recording, ab: ABSettings) -> Iterator[str]:
+    found = alarms_in_order(recording.still, ab)
     verdicts = ", ".join(f"{number} {verdict.value}" for verdict, number in found.verdicts.items())
     yield from item(
         f"In order, all {len(recording.still)} cases, each at the level of one among {SUITE}: runs with a false "
@@ -155,8 +155,8 @@ def _forced_in_order(recording: Recording, rule: Rule) -> Iterator[str]:
     )
 
 
-def _forced_redrawn(recording: Recording, rule: Rule, effort: Effort) -> Iterator[str]:
-    figure = alarms_redrawn(recording.still, rule, UNRESTS[0], among=SUITE, runs=effort.runs)
+def _forced_redrawn(recording: Recording, ab: ABSettings, effort: Effort) -> Iterator[str]:
+    figure = alarms_redrawn(recording.still, ab, UNRESTS[0], among=SUITE, runs=effort.runs)
     yield from item(f"Simulated, {SUITE} cases forced into the confirmation: {figure} ({ALARMS.stated(figure)}).")
 
 
@@ -174,7 +174,7 @@ def _summary(courses: Sequence[Course]) -> str:
 
 
 def tell_power(
-    quiet: Recording, at_sizes: Mapping[float, Power], rule: Rule, effort: Effort, images: Path
+    quiet: Recording, at_sizes: Mapping[float, Power], ab: ABSettings, effort: Effort, images: Path
 ) -> Iterator[str]:
     """Which sizes of extra work are found, ``at_sizes`` by all cases; draws the picture."""
     yield "## Power"
@@ -186,7 +186,7 @@ def tell_power(
     yield ""
     yield from _at_sizes(quiet, at_sizes, POWER)
     yield ""
-    yield from _costs_of_a_suspect(quiet, rule)
+    yield from _costs_of_a_suspect(quiet, ab)
     yield ""
     yield "![Power against the true size](images/report-card-power.svg)"
     yield ""
@@ -195,9 +195,9 @@ def tell_power(
         "same code on both sides, shifted to each size. A single case's redrawn share has no interval worth its name."
     )
     yield ""
-    rows = _powers(quiet, rule, effort)
+    rows = _powers(quiet, ab, effort)
     yield from _by_case(rows, quiet)
-    line = [(100 * size, trials_at(quiet.still, size, rule, max(5, effort.times // 10))) for size in SIZES]
+    line = [(100 * size, trials_at(quiet.still, size, ab, max(5, effort.times // 10))) for size in SIZES]
     marks = [(100 * math.expm1(size), found.redrawn.value) for _, size, found in rows]
     picture = chart(
         "Share of trials in which extra work is found, against its true size",
@@ -230,31 +230,31 @@ def _known_from(recording: Recording) -> str:
     return "the calibration, a recording of its own" if is_calibrated else "all epochs that the trial does not use"
 
 
-def _costs_of_a_suspect(recording: Recording, rule: Rule) -> Iterator[str]:
-    epochs = [whole_epochs(one, rule) for one in recording.cases]
+def _costs_of_a_suspect(recording: Recording, ab: ABSettings) -> Iterator[str]:
+    epochs = [whole_epochs(one, ab) for one in recording.cases]
     seconds = [one.seconds * taken for one, taken in zip(recording.cases, epochs, strict=True)]
-    looks, most = looks_of(rule), longest(1, rule)
+    looks, most = looks_of(ab), longest(1, ab)
     worst = max(one.seconds * (looks / BUILDS + most) for one in recording.cases)
     cases = len(recording.cases)
     yield from paragraph(
         f"A suspicious case takes {np.mean(seconds):.0f} s of turns, at most {worst:.0f} s (goal ≤ {SUSPECT_S} s: "
         f"{'yes' if worst <= SUSPECT_S else 'no'}): {looks} epochs of one build of {BUILD_S:g} s, and of {BUILDS} "
-        f"builds {planned_epochs(1, rule)} where it is calm, up to {most} where it is not. Besides that, spawning and "
+        f"builds {planned_epochs(1, ab)} where it is calm, up to {most} where it is not. Besides that, spawning and "
         f"preparation took {recording.preparing_s:.1f} s an epoch and case, where {cases} cases shared an epoch's "
         f"two processes; for {looks + most} epochs that is {(looks + most) * recording.preparing_s:.0f} s."
     )
     yield ""
     yield from paragraph(
         "That is a suspect that changed. One that did not is cleared sooner: after "
-        f"{epochs_until_cleared(recording.still, rule):.1f} epochs of its confirmation on average (of one suspect, in "
+        f"{epochs_until_cleared(recording.still, ab):.1f} epochs of its confirmation on average (of one suspect, in "
         "order)."
     )
 
 
-def _powers(recording: Recording, rule: Rule, effort: Effort) -> list[tuple[Series, float, Power]]:
+def _powers(recording: Recording, ab: ABSettings, effort: Effort) -> list[tuple[Series, float, Power]]:
     """The slowed cases, each with its true size and how often that is found."""
     times = math.ceil(effort.times / 4)
-    return [(one, size_of(one, recording.cases)[0], power([one], rule, None, times)) for one in recording.slowed]
+    return [(one, size_of(one, recording.cases)[0], power([one], ab, None, times)) for one in recording.slowed]
 
 
 def _by_case(rows: Sequence[tuple[Series, float, Power]], recording: Recording) -> Iterator[str]:
@@ -265,7 +265,7 @@ def _by_case(rows: Sequence[tuple[Series, float, Power]], recording: Recording) 
         yield f"| {one.workload} | {_size(one, recording)} | {found.in_order} | {share} |"
 
 
-def tell_intervals(quiet: Sequence[Recording], machines: Machines, rule: Rule) -> Iterator[str]:
+def tell_intervals(quiet: Sequence[Recording], machines: Machines, ab: ABSettings) -> Iterator[str]:
     """How often intervals hold the truth, in all quiet recordings together and in the judged one, the first."""
     yield "## Honest intervals"
     yield ""
@@ -279,45 +279,45 @@ def tell_intervals(quiet: Sequence[Recording], machines: Machines, rule: Rule) -
     yield ""
     yield from paragraph("In all quiet recordings together, each by its own calibration where it has one:")
     yield ""
-    yield from _covered(quiet, rule)
+    yield from _covered(quiet, ab)
     yield ""
     yield from paragraph(f"On {machines.number(quiet[0].machine)} alone:")
     yield ""
-    yield from _covered(quiet[:1], rule)
+    yield from _covered(quiet[:1], ab)
 
 
-def _covered(recordings: Sequence[Recording], rule: Rule) -> Iterator[str]:
+def _covered(recordings: Sequence[Recording], ab: ABSettings) -> Iterator[str]:
     yield "| K | suspects | exact | same code | goal | extra work | goal |"
     yield "| ---: | --- | ---: | --- | --- | --- | --- |"
     for epochs in (6, 8, 16):
         for together in (False, True):
-            found = coverage(recordings, rule, epochs, together=together)
+            found = coverage(recordings, ab, epochs, together=together)
             cells = f"{found.still} | {COVERED.stated(found.still)} | {found.slowed} | {COVERED.stated(found.slowed)}"
             yield f"| {epochs} | {'together' if together else 'alone'} | {percent(found.nominal)} | {cells} |"
 
 
-def tell_loaded(loaded: Recording, machines: Machines, rule: Rule, effort: Effort) -> Iterator[str]:
+def tell_loaded(loaded: Recording, machines: Machines, ab: ABSettings, effort: Effort) -> Iterator[str]:
     """Alarms and power where other processes were busy."""
     yield f"## Beside {loaded.neighbours} busy processes"
     yield ""
     yield from paragraph(f"On {machines.number(loaded.machine)}.")
     yield ""
     if loaded.still:
-        yield from _forced_in_order(loaded, rule)
-        in_order = courses_in_order(loaded.still, rule)
+        yield from _forced_in_order(loaded, ab)
+        in_order = courses_in_order(loaded.still, ab)
         alarms = Share.over(Verdict.REGRESSED in one.verdicts for one in in_order)
         yield from item(f"In order, both stages: {_summary(in_order)}. Runs with a false *regressed*: {alarms} "
                          f"({NONE.stated(alarms)}).")  # fmt: skip
-        yield from _forced_redrawn(loaded, rule, effort)
+        yield from _forced_redrawn(loaded, ab, effort)
         yield ""
     if loaded.slowed:
-        at_sizes = {size: power(loaded.cases, rule, size, effort.times) for size in LOADED_POWER}
+        at_sizes = {size: power(loaded.cases, ab, size, effort.times) for size in LOADED_POWER}
         yield from _at_sizes(loaded, at_sizes, LOADED_POWER)
         yield ""
-        yield from _by_case(_powers(loaded, rule, effort), loaded)
+        yield from _by_case(_powers(loaded, ab, effort), loaded)
 
 
-def tell_elsewhere(others: Sequence[Recording], machines: Machines, rule: Rule, effort: Effort) -> Iterator[str]:
+def tell_elsewhere(others: Sequence[Recording], machines: Machines, ab: ABSettings, effort: Effort) -> Iterator[str]:
     """What ``others``, the quiet recordings that the chapters before leave out, say of alarms, power and intervals."""
     if not others:
         return
@@ -327,20 +327,20 @@ def tell_elsewhere(others: Sequence[Recording], machines: Machines, rule: Rule, 
         yield f"### {machines.number(one.machine).capitalize()}, {len(one.epochs)} epochs of {len(one.cases)} cases"
         yield ""
         if one.still:
-            yield from _forced_in_order(one, rule)
-            yield from _forced_redrawn(one, rule, effort)
-            yield from _both_stages(one, rule, effort)
+            yield from _forced_in_order(one, ab)
+            yield from _forced_redrawn(one, ab, effort)
+            yield from _both_stages(one, ab, effort)
         if one.slowed:
             yield ""
-            yield from _at_sizes(one, {size: power(one.cases, rule, size, effort.times) for size in POWER}, POWER)
+            yield from _at_sizes(one, {size: power(one.cases, ab, size, effort.times) for size in POWER}, POWER)
             yield ""
             yield from paragraph("Intervals that hold the truth, as above:")
             yield ""
-            yield from _covered([one], rule)
+            yield from _covered([one], ab)
 
 
 def tell_whole_runs(
-    runs: Sequence[WholeRun], foretelling: Recording | None, machines: Machines, rule: Rule, effort: Effort
+    runs: Sequence[WholeRun], foretelling: Recording | None, machines: Machines, ab: ABSettings, effort: Effort
 ) -> Iterator[str]:
     """What whole runs of the command line came to, and whether the recording foretells it."""
     yield "## Whole runs"
@@ -375,7 +375,7 @@ def tell_whole_runs(
         yield from item("There is no quiet recording of all these cases on that machine, so that nothing is predicted.")
         return
     same = [one for one in foretelling.still if one.workload in names]
-    foretold = courses_redrawn(same, rule, cases=len(same), runs=effort.runs)
+    foretold = courses_redrawn(same, ab, cases=len(same), runs=effort.runs)
     for name, words in (("second_looks", "a second look"), ("confirmed", "a confirmation")):
         share = Share(sum(getattr(run, name) for run in runs), cases)
         expected = sum(getattr(one, name) for one in foretold) / (len(foretold) * len(same))
@@ -394,7 +394,7 @@ def tell_cost(costs: Sequence[Cost], machines: Machines) -> Iterator[str]:
     yield from paragraph(
         f"The default tier of this repository at one commit, plain and against itself with nothing changed "
         f"(`{COMMAND} cost`). Measuring is what the timed calls took, with the warm-up where the run was plain. Each "
-        "row is of the rule as it was at its revision."
+        "row is of the test as it was at its revision."
     )
     yield ""
     yield "| started | on | revision | plain, measuring | plain, in all | A/B, measuring | A/B, in all | ratio | goal |"

@@ -1,4 +1,4 @@
-"""Judges a recording by the tool's own rule: false alarms, both stages, power, honest intervals.
+"""Judges a recording by the tool itself: false alarms, both stages, power, honest intervals.
 
 What takes ``positions`` judges the epochs at these places; in order these are all places from the first to the last.
 Trials that follow each other share no epoch.
@@ -18,7 +18,7 @@ from paceline.baselines.ab.compare import compare_epochs
 from paceline.baselines.ab.decide import cleared, decide
 from paceline.baselines.ab.plan import planned_epochs
 from paceline.baselines.ab.screen import Screen, suspects
-from paceline.baselines.ab.settings import Rule
+from paceline.baselines.ab.settings import ABSettings
 from paceline.baselines.judgement.verdicts import Policy, Verdict
 from paceline.baselines.records import Build, Case, Epoch, Key, Turn
 from paceline.baselines.records.metrics import LATENCY
@@ -42,14 +42,14 @@ class Effort:
     pairs: int = 25
 
 
-def looks_of(rule: Rule) -> int:
+def looks_of(ab: ABSettings) -> int:
     """Epochs before a confirmation: the first look's and the second's."""
-    return rule.screen_epochs + rule.second_look_epochs
+    return ab.screen_epochs + ab.second_look_epochs
 
 
-def longest(suspects: int, rule: Rule) -> int:
+def longest(suspects: int, ab: ABSettings) -> int:
     """The most epochs that the confirmation of so many suspects may have."""
-    return rule.fixed_epochs or max(planned_epochs(suspects, rule), rule.restless_epochs)
+    return ab.fixed_epochs or max(planned_epochs(suspects, ab), ab.restless_epochs)
 
 
 # -- false alarms ------------------------------------------------------------------------------------------------------
@@ -112,14 +112,14 @@ UNRESTS = (
 )
 
 
-def until_cleared(effects: Sequence[Array], rule: Rule) -> list[tuple[float, ...]]:
+def until_cleared(effects: Sequence[Array], ab: ABSettings) -> list[tuple[float, ...]]:
     """The effects of one confirmation's suspects, each as far as the tool would have measured it
     (:meth:`paceline.fixtures.ab.stages.Against.confirm`)."""
-    taken = {place: tuple(one[: rule.least_epochs - 1]) for place, one in enumerate(effects)}
+    taken = {place: tuple(one[: ab.least_epochs - 1]) for place, one in enumerate(effects)}
 
     def still(places: Iterable[int]) -> set[int]:
         more = {place for place in places if len(taken[place]) < len(effects[place])}
-        return more - cleared(taken, rule, among=more)
+        return more - cleared(taken, ab, among=more)
 
     going_on = still(taken)
     while going_on:
@@ -128,12 +128,12 @@ def until_cleared(effects: Sequence[Array], rule: Rule) -> list[tuple[float, ...
     return list(taken.values())
 
 
-def forced(effects: Sequence[Array], among: int, rule: Rule) -> list[Verdict]:
+def forced(effects: Sequence[Array], among: int, ab: ABSettings) -> list[Verdict]:
     """The verdicts of cases that are all forced into one confirmation, among so many: those that are not there have no
     epochs and only count."""
-    there = dict(enumerate(until_cleared(effects, rule)))
+    there = dict(enumerate(until_cleared(effects, ab)))
     absent: dict[int, tuple[float, ...]] = dict.fromkeys(range(len(there), among), ())
-    decided = decide(there | absent, rule)
+    decided = decide(there | absent, ab)
     return [decided[place].verdict for place in there]
 
 
@@ -147,25 +147,25 @@ class InOrder:
     verdicts: Mapping[Verdict, int]
 
 
-def planned(screens: Array, among: int, rule: Rule) -> list[int]:
+def planned(screens: Array, among: int, ab: ABSettings) -> list[int]:
     """How many epochs each case has of its confirmation, as one of so many suspects, by the screens of all: an array of
     shape (cases, epochs of both looks)."""
     epochs = [
         _epoch(place, number, effect) for place, row in enumerate(screens) for number, effect in enumerate(row, 1)
     ]
-    screen = Screen.of(epochs, rule, POLICY)
+    screen = Screen.of(epochs, ab, POLICY)
     return [screen.planned_epochs(_key(place), among) for place in range(len(screens))]
 
 
-def alarms_in_order(still: Sequence[Series], rule: Rule, *, among: int = SUITE) -> InOrder:
+def alarms_in_order(still: Sequence[Series], ab: ABSettings, *, among: int = SUITE) -> InOrder:
     """Disjoint runs, one after the other: every case without extra work is screened, and confirmed as one among so
     many. Where fewer epochs are left than that plans, a run has those."""
-    looks, start, runs = looks_of(rule), 0, []
-    while start + looks + rule.confirm_epochs <= len(still[0].effects):
-        lengths = planned(np.stack([one.screen_effects[start : start + looks] for one in still]), among, rule)
+    looks, start, runs = looks_of(ab), 0, []
+    while start + looks + ab.confirm_epochs <= len(still[0].effects):
+        lengths = planned(np.stack([one.screen_effects[start : start + looks] for one in still]), among, ab)
         start += looks
         fresh = [one.effects[start : start + length] for one, length in zip(still, lengths, strict=True)]
-        runs.append(forced(fresh, among, rule))
+        runs.append(forced(fresh, among, ab))
         start += max(lengths)
     counts: dict[Verdict, int] = {}
     for verdict in (verdict for run in runs for verdict in run):
@@ -177,22 +177,22 @@ def alarms_in_order(still: Sequence[Series], rule: Rule, *, among: int = SUITE) 
     )
 
 
-def alarms_redrawn(still: Sequence[Series], rule: Rule, unrest: Unrest, *, among: int, runs: int) -> Simulated:
+def alarms_redrawn(still: Sequence[Series], ab: ABSettings, unrest: Unrest, *, among: int, runs: int) -> Simulated:
     """Runs with at least one false *regressed*, of runs made of recorded epochs (:func:`series.drawn_run`) whose every
     case is screened and then forced into the confirmation; the unrest is put into that. One coin a run swaps the sides
     of all its cases."""
     rng = np.random.default_rng([SEED, among])
-    looks = looks_of(rule)
+    looks = looks_of(ab)
     alarmed = 0
     for _ in range(runs):
-        drawn = drawn_run(still, among, looks + longest(among, rule), rng)
-        lengths = planned(np.stack([one.screen_effects[positions[:looks]] for one, positions in drawn]), among, rule)
+        drawn = drawn_run(still, among, looks + longest(among, ab), rng)
+        lengths = planned(np.stack([one.screen_effects[positions[:looks]] for one, positions in drawn]), among, ab)
         effects = np.stack([one.effects[positions[looks:]] for one, positions in drawn])
         centre = np.array([[one.effects.mean()] for one, _ in drawn])
         sigma = np.array([[one.effects.std(ddof=1)] for one, _ in drawn])
         swapped = rng.choice([-1.0, 1.0])
         fresh = swapped * unrest.put_into(effects, centre, sigma, np.array(lengths)[:, None], rng)
-        verdicts = forced([row[:length] for row, length in zip(fresh, lengths, strict=True)], among, rule)
+        verdicts = forced([row[:length] for row, length in zip(fresh, lengths, strict=True)], among, ab)
         alarmed += Verdict.REGRESSED in verdicts
     return Simulated(alarmed, runs, len(still[0].effects))
 
@@ -225,7 +225,7 @@ class Screened:
     suspected: tuple[int, ...]
 
 
-def screened(run: Sequence[tuple[Series, Positions]], rule: Rule) -> Screened:
+def screened(run: Sequence[tuple[Series, Positions]], ab: ABSettings) -> Screened:
     """The first look at each case's first epochs, the second at those that follow."""
 
     def look(places: Iterable[int], begin: int, end: int) -> list[Epoch]:
@@ -236,17 +236,17 @@ def screened(run: Sequence[tuple[Series, Positions]], rule: Rule) -> Screened:
             for number in range(begin, end)
         ]
 
-    epochs = look(range(len(run)), 0, rule.screen_epochs)
-    again = [int(case.model) for case, _ in suspects(epochs, rule, POLICY)]
-    epochs += look(again, rule.screen_epochs, looks_of(rule))
-    return Screened(tuple(epochs), tuple(again), tuple(int(case.model) for case, _ in suspects(epochs, rule, POLICY)))
+    epochs = look(range(len(run)), 0, ab.screen_epochs)
+    again = [int(case.model) for case, _ in suspects(epochs, ab, POLICY)]
+    epochs += look(again, ab.screen_epochs, looks_of(ab))
+    return Screened(tuple(epochs), tuple(again), tuple(int(case.model) for case, _ in suspects(epochs, ab, POLICY)))
 
 
-def course(run: Sequence[tuple[Series, Positions]], rule: Rule) -> Course:
+def course(run: Sequence[tuple[Series, Positions]], ab: ABSettings) -> Course:
     """A run through both stages by the tool's own functions: what stays suspect is confirmed by the epochs behind those
     of the screen. Where fewer are left than planned, it has those."""
-    screen, looks = screened(run, rule), looks_of(rule)
-    seen, among = Screen.of(screen.epochs, rule, POLICY), len(screen.suspected)
+    screen, looks = screened(run, ab), looks_of(ab)
+    seen, among = Screen.of(screen.epochs, ab, POLICY), len(screen.suspected)
     lengths = [seen.planned_epochs(_key(place), among) for place in screen.suspected]
     fresh = [
         one.effects[positions[looks : looks + length]]
@@ -254,10 +254,10 @@ def course(run: Sequence[tuple[Series, Positions]], rule: Rule) -> Course:
     ]
     confirmation = [
         _epoch(place, number, effect)
-        for place, effects in zip(screen.suspected, until_cleared(fresh, rule), strict=True)
+        for place, effects in zip(screen.suspected, until_cleared(fresh, ab), strict=True)
         for number, effect in enumerate(effects)
     ]
-    verdicts = {int(one.case.model): one.verdict for one in compare_epochs(screen.epochs, confirmation, rule, POLICY)}
+    verdicts = {int(one.case.model): one.verdict for one in compare_epochs(screen.epochs, confirmation, ab, POLICY)}
     return Course(
         *(len(screen.again), among),
         tuple(verdicts[place] for place in range(len(run))),
@@ -274,62 +274,62 @@ def _epoch(place: int, number: int, effect: float) -> Epoch:
     return Epoch(_key(place)[0], LATENCY, number, (Build((Turn((1e6,), (1e6 * math.exp(effect),)),)),))
 
 
-def courses_in_order(still: Sequence[Series], rule: Rule) -> list[Course]:
+def courses_in_order(still: Sequence[Series], ab: ABSettings) -> list[Course]:
     """Disjoint runs of all cases, one after the other, as long as there are epochs for as many suspects as there are
     cases."""
     recorded, start, found = len(still[0].effects), 0, list[Course]()
-    while start + looks_of(rule) + planned_epochs(len(still), rule) <= recorded:
-        found.append(course([(one, np.arange(start, recorded)) for one in still], rule))
+    while start + looks_of(ab) + planned_epochs(len(still), ab) <= recorded:
+        found.append(course([(one, np.arange(start, recorded)) for one in still], ab))
         start += found[-1].epochs
     return found
 
 
-def courses_redrawn(still: Sequence[Series], rule: Rule, *, cases: int, runs: int) -> list[Course]:
+def courses_redrawn(still: Sequence[Series], ab: ABSettings, *, cases: int, runs: int) -> list[Course]:
     """Runs of ``cases`` cases made of recorded epochs (:func:`series.drawn_run`)."""
     rng = np.random.default_rng([SEED, 2, cases])
-    length = looks_of(rule) + longest(cases, rule)
-    return [course(drawn_run(still, cases, length, rng), rule) for _ in range(runs)]
+    length = looks_of(ab) + longest(cases, ab)
+    return [course(drawn_run(still, cases, length, rng), ab) for _ in range(runs)]
 
 
 # -- power -------------------------------------------------------------------------------------------------------------
 
 
-def whole_epochs(one: Series, rule: Rule) -> float:
+def whole_epochs(one: Series, ab: ABSettings) -> float:
     """As many epochs of a confirmation take as long as everything that a case goes through which changed, and scatters
     as it does: a screen builds it once an epoch."""
-    return looks_of(rule) / BUILDS + planned_epochs(1, rule, float(one.screen_effects.std(ddof=1)))
+    return looks_of(ab) / BUILDS + planned_epochs(1, ab, float(one.screen_effects.std(ddof=1)))
 
 
-def epochs_until_cleared(still: Sequence[Series], rule: Rule) -> float:
+def epochs_until_cleared(still: Sequence[Series], ab: ABSettings) -> float:
     """How many epochs a confirmation of one suspect without extra work has, the mean over disjoint ones in order; no
     number where too little is recorded."""
-    looks, taken = looks_of(rule), list[int]()
+    looks, taken = looks_of(ab), list[int]()
     for one in still:
         start = 0
-        while start + looks + planned_epochs(1, rule) <= len(one.effects):
-            (length,) = planned(one.screen_effects[None, start : start + looks], 1, rule)
+        while start + looks + planned_epochs(1, ab) <= len(one.effects):
+            (length,) = planned(one.screen_effects[None, start : start + looks], 1, ab)
             start += looks
-            taken.append(len(until_cleared([one.effects[start : start + length]], rule)[0]))
+            taken.append(len(until_cleared([one.effects[start : start + length]], ab)[0]))
             start += length
     return float(np.mean(taken)) if taken else math.nan
 
 
-def trials(cases: Sequence[Series], positions: Positions, rule: Rule, size: float | None = None) -> Share:
+def trials(cases: Sequence[Series], positions: Positions, ab: ABSettings, size: float | None = None) -> Share:
     """Of disjoint trials the share in which a case is called *regressed* through both stages, as the only suspect.
 
     With a ``size`` (a fraction) each trial's epochs are shifted by as much as that size lies from the case's true one,
     known from epochs that the trial does not use (:meth:`series.Series.truth`); where too few are left, it is left out.
     """
-    looks, found = looks_of(rule), []
+    looks, found = looks_of(ab), []
     for one in cases:
         start = 0
-        while start + looks + planned_epochs(1, rule) <= len(positions):
-            (length,) = planned(one.screen_effects[None, positions[start : start + looks]], 1, rule)
+        while start + looks + planned_epochs(1, ab) <= len(positions):
+            (length,) = planned(one.screen_effects[None, positions[start : start + looks]], 1, ab)
             mine = positions[start : start + looks + length]
             moved = one if size is None else at_size(one, size, mine)
             if moved is None:
                 break
-            trial = course([(moved, mine)], rule)
+            trial = course([(moved, mine)], ab)
             found.append(trial.verdicts == (Verdict.REGRESSED,))
             start += trial.epochs
     return Share.over(found)
@@ -356,32 +356,32 @@ class Power:
     redrawn: Redrawn
 
 
-def power(cases: Sequence[Series], rule: Rule, size: float | None, times: int) -> Power:
+def power(cases: Sequence[Series], ab: ABSettings, size: float | None, times: int) -> Power:
     """Of ``cases`` as they are, or of those :func:`near` a size, shifted to it."""
     chosen = cases if size is None else near(cases, size)
     everything = np.arange(len(cases[0].effects)) if cases else np.arange(0)
     return Power(
         len(chosen),
-        trials(chosen, everything, rule, size),
-        redrawn(lambda some, positions: trials(some, positions, rule, size), chosen, times, seed=3),
+        trials(chosen, everything, ab, size),
+        redrawn(lambda some, positions: trials(some, positions, ab, size), chosen, times, seed=3),
     )
 
 
-def trials_at(still: Sequence[Series], size: float, rule: Rule, times: int) -> float:
+def trials_at(still: Sequence[Series], size: float, ab: ABSettings, times: int) -> float:
     """The share found of cases without extra work that are shifted to a ``size``."""
-    return redrawn(lambda some, positions: trials(some, positions, rule, size), still, times, seed=4).value
+    return redrawn(lambda some, positions: trials(some, positions, ab, size), still, times, seed=4).value
 
 
-def size_found(still: Sequence[Series], rule: Rule, times: int, *, share: float = 0.8) -> float:
+def size_found(still: Sequence[Series], ab: ABSettings, times: int, *, share: float = 0.8) -> float:
     """The size (a fraction) that is found in ``share`` of trials, to a twentieth of a percent: infinite where a doubled
     time is not, no number where too little is recorded. The same epochs are drawn for every size."""
     low, high = 0.0, 1.0
-    most = trials_at(still, high, rule, times)
+    most = trials_at(still, high, ab, times)
     if not most >= share:
         return math.nan if math.isnan(most) else math.inf
     while high - low > 0.0005:
         middle = (low + high) / 2
-        low, high = (low, middle) if trials_at(still, middle, rule, times) >= share else (middle, high)
+        low, high = (low, middle) if trials_at(still, middle, ab, times) >= share else (middle, high)
     return high
 
 
@@ -399,7 +399,7 @@ class Coverage:
     slowed: Share
 
 
-def coverage(recordings: Sequence[Recording], rule: Rule, epochs: int, *, together: bool) -> Coverage:
+def coverage(recordings: Sequence[Recording], ab: ABSettings, epochs: int, *, together: bool) -> Coverage:
     """The intervals that :func:`decide` prints, of disjoint blocks in order of each recording; each case is the only
     suspect, or they all are in one confirmation ``together``.
 
@@ -413,7 +413,7 @@ def coverage(recordings: Sequence[Recording], rule: Rule, epochs: int, *, togeth
         mine = np.arange(start, start + epochs)
         effects = {place: tuple(one.effects[mine]) for place, one in enumerate(recording.cases)}
         groups = [effects] if together else [{place: one} for place, one in effects.items()]
-        decisions = {place: one for group in groups for place, one in decide(group, rule).items()}
+        decisions = {place: one for group in groups for place, one in decide(group, ab).items()}
         for place, one in enumerate(recording.cases):
             truth, decision = one.truth(mine), decisions[place]
             if truth is None or decision.effect is None or decision.low is None or decision.high is None:
@@ -422,6 +422,6 @@ def coverage(recordings: Sequence[Recording], rule: Rule, epochs: int, *, togeth
             low = decision.effect - widened * (decision.effect - decision.low)
             high = decision.effect + widened * (decision.high - decision.effect)
             held[not one.extra_percent].append(low <= truth.effect <= high)
-    count = critical_count(epochs, (1 - rule.confidence) / 2)
+    count = critical_count(epochs, (1 - ab.confidence) / 2)
     nominal = math.nan if count is None else 1 - 2 * float(signed_rank_tail(epochs)[count])
     return Coverage(epochs, nominal, Share.over(held[True]), Share.over(held[False]))

@@ -21,7 +21,7 @@ from pathlib import Path
 from recording import Record, RecordedEpoch, Store, thin
 
 from paceline.baselines.settings import load_settings
-from paceline.baselines.stats.power import epoch_effect
+from paceline.baselines.stats.effects import epoch_effect
 from paceline.fixtures.ab.epoch import run_epoch
 from paceline.fixtures.ab.export import Sides
 from paceline.fixtures.ab.side_process import Experiment, choose_core

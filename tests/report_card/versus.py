@@ -15,21 +15,21 @@ from recording import MOST_SAMPLES
 from series import Recording, redrawn
 from words import paragraph
 
-from paceline.baselines.ab.settings import Rule
+from paceline.baselines.ab.settings import ABSettings
 from paceline.baselines.judgement.verdicts import Verdict
 
 
 def tell_peers(
-    quiet: Recording, power_at_5: Power, rule: Rule, effort: Effort, site: Path, images: Path
+    quiet: Recording, power_at_5: Power, ab: ABSettings, effort: Effort, site: Path, images: Path
 ) -> Iterator[str]:
     """What other tools' rules alarm and find where this project's finds ``power_at_5`` of +5 %; draws the picture."""
-    equal = round(float(np.mean([whole_epochs(one, rule) for one in quiet.cases])))
+    equal = round(float(np.mean([whole_epochs(one, ab) for one in quiet.cases])))
     there = min(equal, max(1, len(quiet.epochs) // 2 - 2))
     fewer = (
         f"Two such results take {2 * equal} epochs: of the {len(quiet.epochs)} here each has {there}, which is less. "
     )
     cases = len(quiet.still)
-    simulated = courses_redrawn(quiet.still, rule, cases=cases, runs=effort.runs)
+    simulated = courses_redrawn(quiet.still, ab, cases=cases, runs=effort.runs)
     alarms = Simulated(sum(Verdict.REGRESSED in one.verdicts for one in simulated), len(simulated), len(quiet.epochs))
     rules = peer_rules(site)
     yield "## Other tools' rules on the same recordings"
@@ -37,7 +37,7 @@ def tell_peers(
     yield from paragraph(
         "Each tool is shown a stored result and a later one: side A of some epochs in a row, then side B of the next "
         "ones, at places evenly over the recording. First with as many processes a result as its users run (by its "
-        f"defaults or its manual), then with {equal}, which measure as long as this project's rule does for a suspect "
+        f"defaults or its manual), then with {equal}, which measure as long as this project's ab does for a suspect "
         "(screen, second look and confirmation; the mean of these cases). "
         f"{fewer if there < equal else ''}pytest-benchmark gets all samples, "
         "asv five means a process as it takes by default, benchstat one mean a process as of one run of a benchmark. "
@@ -50,14 +50,14 @@ def tell_peers(
         "their number says little. *Found* is extra work of exactly 5 %, shifted as above. *At our rate*: the "
         f"threshold, chosen in hindsight, at which no more of the {cases}-case runs have an alarm than of ours do "
         f"({alarms}, simulated through both stages), and the slow-down of the same code that it finds in 80 % of "
-        "cases. Where a rule asks for a p as well (asv), a result that does not reach it is never an alarm; "
+        "cases. Where a ab asks for a p as well (asv), a result that does not reach it is never an alarm; "
         "benchstat's threshold is its p. Ours is the size that both stages find in 80 % of redrawn trials of the same "
         f"code. In a suite of {SUITE} cases the others' thresholds would lie higher still; ours allows for it."
     )
     yield ""
     yield "![Found against false alarms](images/report-card-roc.svg)"
     yield ""
-    yield "| rule | setting | processes | false alarms, cases | in runs | +5 % found | threshold at our rate | needs |"
+    yield "| ab | setting | processes | false alarms, cases | in runs | +5 % found | threshold at our rate | needs |"
     yield "| --- | --- | ---: | --- | --- | --- | --- | ---: |"
     curves = []
     for is_equal in (False, True):
@@ -68,10 +68,10 @@ def tell_peers(
             yield row
     if not any(peer.name == "asv continuous" for peer in rules):
         yield "| asv continuous | | | asv is not installed: `make report-card` installs it | | | | |"
-    still = redrawn(lambda some, places: trials(some, places, rule), quiet.still, effort.times, seed=5)
+    still = redrawn(lambda some, places: trials(some, places, ab), quiet.still, effort.times, seed=5)
     found = power_at_5.redrawn
-    needs = size_found(quiet.still, rule, max(5, effort.times // 10))
-    setting = f"band {100 * rule.min_effect:g} %, α {100 * rule.alpha:g} %"
+    needs = size_found(quiet.still, ab, max(5, effort.times // 10))
+    setting = f"band {100 * ab.band:g} %, α {100 * ab.alpha:g} %"
     yield f"| **paceline** | {setting} | {equal} | {still} | {alarms} | {found} | its own | **{_slow_down(needs)}** |"
     marks = [] if math.isnan(still.value) or math.isnan(found.value) else [(still.value, found.value)]
     curves.insert(0, Line("paceline", marks=marks))

@@ -73,12 +73,12 @@ def test_an_entry_of_the_table_is_an_option_and_a_known_setting(
     heading = Output("heading", "Heading", "the heading alone", lambda page: page.heading)
     monkeypatch.setitem(cast(dict[str, Output], OUTPUTS), "heading", heading)
     (inside / "pyproject.toml").write_text('[tool.paceline]\nheading = "elsewhere.txt"\n', encoding="utf-8")
-    base, same = str(store_run("base-1")), str(store_run("same-1"))
-    assert main(["compare", base, same, "--heading", "a.txt"]) == 0
+    base = [str(store_run(f"base-{number}")) for number in range(1, 6)]
+    assert main(["compare", *base, str(store_run("same-3")), "--heading", "a.txt"]) == 0
     assert "heading: a.txt\n" in capsys.readouterr().out
     assert (inside / "a.txt").read_text("utf-8").startswith("Passed")
     assert not (inside / "elsewhere.txt").exists()
-    assert main(["render", base, "--heading", "b.txt"]) == 0
+    assert main(["render", base[0], "--heading", "b.txt"]) == 0
     assert (inside / "b.txt").read_text("utf-8").startswith("Nothing to compare with")
 
 

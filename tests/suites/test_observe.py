@@ -8,6 +8,8 @@ from torch import nn
 from torch._C import _jit_get_all_schemas
 
 from paceline.fixtures.counting import multiply_adds
+from paceline.fixtures.preparation.axes import NotAppliedError, Prepared
+from paceline.suites.observe.checks import share_of_serialized_size, weights_that_take_part
 from paceline.suites.observe.observation import observe
 from paceline.suites.observe.operators import TAKING_PACKED, multiplies
 
@@ -62,3 +64,22 @@ def test_the_weights_of_a_layer_are_seen_where_it_runs(layer: nn.Module) -> None
     x = torch.ones(4, 4)
     inputs = (x, x) if isinstance(layer, nn.Bilinear) else x
     assert {id(weight) for weight in observe(layer, inputs).matrices} == wanted
+
+
+def test_as_many_weights_take_part_as_before_or_it_is_said_how_many() -> None:
+    model, x = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2)), torch.ones(1, 4)
+    before, after = weights_that_take_part(model, Prepared(model, x))
+    assert len(before.matrices) == len(after.matrices) == 2
+    with pytest.raises(NotAppliedError, match="1 weights take part in a call, 2 in one of the untouched model"):
+        weights_that_take_part(model, Prepared(model[0], x))
+    with pytest.raises(NotAppliedError, match="0 weights take part in a call, 0 in one of the untouched model"):
+        weights_that_take_part(nn.ReLU(), Prepared(nn.ReLU(), x))
+
+
+def test_a_serialized_size_that_did_not_fall_is_refused() -> None:
+    model, x = nn.Linear(256, 256), torch.ones(1, 256)
+    assert 0.2 < share_of_serialized_size(model, Prepared(nn.Linear(256, 64), x)) < 0.4
+    with pytest.raises(NotAppliedError, match=r"serialized size did not fall: (\d+) bytes from \1"):
+        share_of_serialized_size(model, Prepared(nn.Linear(256, 256), x))
+    with pytest.raises(NotAppliedError, match="a plain callable shows no serialized size"):
+        share_of_serialized_size(model, Prepared(model.forward, x))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,12 +13,7 @@ from torch import nn
 from paceline.fixtures.preparation.axes import Optimization, Prepared, UnsupportedError
 from paceline.fixtures.values.trees import call_with
 from paceline.suites.optimizations.exported import EXPORT, JIT_FREEZE
-
-Break = Callable[[nn.Module, torch.Tensor], Prepared]
-
-
-def untouched(model: nn.Module, x: torch.Tensor) -> Prepared:
-    return Prepared(model, x)
+from tests.suites.fakes import Break, Fakes, ids, untouched
 
 
 def program_beside_the_module(model: nn.Module, x: torch.Tensor) -> Prepared:
@@ -66,7 +60,7 @@ def script_that_ignores_calls_back(model: nn.Module, x: torch.Tensor) -> Prepare
         return Prepared(torch.jit.freeze(torch.jit.script(Around().eval())), x)
 
 
-FAKES: list[tuple[Optimization, Break, str]] = [
+FAKES: Fakes = [
     (EXPORT, untouched, "a BlockNet is called, not the graph"),
     (EXPORT, program_beside_the_module, "a BlockNet is called, not the graph"),
     (EXPORT, graph_that_calls_the_module, "the model's own Python code still runs: "),
@@ -75,12 +69,9 @@ FAKES: list[tuple[Optimization, Break, str]] = [
     (JIT_FREEZE, traced_and_not_frozen, "was not frozen"),
     (JIT_FREEZE, script_that_ignores_calls_back, "the model's own Python code still runs: "),
 ]
-"""Who claims what, how it is broken, and what the evidence says."""
 
 
-@pytest.mark.parametrize(
-    ("optimization", "broken", "found"), FAKES, ids=[f"{o}-{i}" for i, (o, _, _) in enumerate(FAKES)]
-)
+@pytest.mark.parametrize(("optimization", "broken", "found"), FAKES, ids=ids(FAKES))
 def test_a_fake_is_rejected_with_what_was_found(
     blocks: Any, optimization: Optimization, broken: Break, found: str
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,12 +10,7 @@ from torch import nn
 
 from paceline.fixtures.preparation.axes import Optimization, Prepared
 from paceline.suites.optimizations.layout import CHANNELS_LAST, FUSE_CONV_BN
-
-Break = Callable[[nn.Module, torch.Tensor], Prepared]
-
-
-def untouched(model: nn.Module, x: torch.Tensor) -> Prepared:
-    return Prepared(model, x)
+from tests.suites.fakes import Break, Fakes, ids, untouched
 
 
 def only_the_input_channels_last(model: nn.Module, x: torch.Tensor) -> Prepared:
@@ -51,7 +45,7 @@ def one_batch_norm_folded(model: nn.Module, x: torch.Tensor) -> Prepared:
     return Prepared(model, x)
 
 
-FAKES: list[tuple[Optimization, Break, str]] = [
+FAKES: Fakes = [
     (CHANNELS_LAST, untouched, "input is still laid out channels first"),
     (CHANNELS_LAST, only_the_input_channels_last, "a weight of aten.conv2d that runs is still"),
     (CHANNELS_LAST, only_the_weights_channels_last, "input is still laid out channels first"),
@@ -60,12 +54,9 @@ FAKES: list[tuple[Optimization, Break, str]] = [
     (FUSE_CONV_BN, batch_norms_dropped, "only 0 of 2 convolutions have taken up"),
     (FUSE_CONV_BN, one_batch_norm_folded, "1 of 2 batch norms still run"),
 ]
-"""Who claims what, how it is broken, and what the evidence says."""
 
 
-@pytest.mark.parametrize(
-    ("optimization", "broken", "found"), FAKES, ids=[f"{o}-{i}" for i, (o, _, _) in enumerate(FAKES)]
-)
+@pytest.mark.parametrize(("optimization", "broken", "found"), FAKES, ids=ids(FAKES))
 def test_a_fake_is_rejected_with_what_was_found(
     convolutions: Any, optimization: Optimization, broken: Break, found: str
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,32 +12,7 @@ from torch import nn
 
 from paceline.fixtures.preparation.axes import Optimization, Prepared
 from paceline.suites.optimizations.precision import AUTOCAST_BF16, AUTOCAST_FP16, BF16, FP16
-
-Break = Callable[[nn.Module, torch.Tensor], Prepared]
-
-
-class Wrapped(nn.Module):
-    """Calls a module through a function of one's own."""
-
-    def __init__(self, inner: nn.Module, call: Callable[[nn.Module, torch.Tensor], torch.Tensor]) -> None:
-        super().__init__()
-        self.inner = inner
-        self.call = call
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.call(self.inner, x)
-
-
-def untouched(model: nn.Module, x: torch.Tensor) -> Prepared:
-    return Prepared(model, x)
-
-
-def applied_to_a_copy(optimization: Optimization) -> Break:
-    def broken(model: nn.Module, x: torch.Tensor) -> Prepared:
-        optimization.apply(copy.deepcopy(model), x)
-        return Prepared(model, x)
-
-    return broken
+from tests.suites.fakes import Break, Fakes, Wrapped, applied_to_a_copy, ids, untouched
 
 
 def upcast_inside(model: nn.Module, x: torch.Tensor) -> Prepared:
@@ -98,27 +72,26 @@ def left_before_the_call(model: nn.Module, x: torch.Tensor) -> Prepared:
     return Prepared(model, x)
 
 
-OF_CONVOLUTIONS: list[tuple[Optimization, Break, str]] = [
+OF_CONVOLUTIONS: Fakes = [
     (BF16, untouched, "parameters are float32"),
     (BF16, converted_a_copy, "parameters are float32"),
     (BF16, upcast_inside, "aten.conv2d computes with float32"),
     (BF16, one_layer_left_float, "parameters are bfloat16 and float32"),
 ]
-"""Who claims what, how it is broken, and what the evidence says."""
 
 
 @pytest.mark.parametrize(
     ("optimization", "broken", "found"),
     OF_CONVOLUTIONS,
-    ids=[f"{o}-{i}" for i, (o, _, _) in enumerate(OF_CONVOLUTIONS)],
+    ids=ids(OF_CONVOLUTIONS),
 )
-def test_a_fake_is_rejected_with_what_was_found_convolutions(
+def test_a_fake_on_convolutions_is_rejected_with_what_was_found(
     convolutions: Any, optimization: Optimization, broken: Break, found: str
 ) -> None:
     convolutions.reject(optimization, broken, found)
 
 
-OF_BLOCKS: list[tuple[Optimization, Break, str]] = [
+OF_BLOCKS: Fakes = [
     (FP16, untouched, "parameters are float32, not float16 alone"),
     (FP16, applied_to_a_copy(FP16), "parameters are float32"),
     (FP16, bfloat16_called_float16, "parameters are bfloat16"),
@@ -130,13 +103,10 @@ OF_BLOCKS: list[tuple[Optimization, Break, str]] = [
     (AUTOCAST_BF16, bfloat16_called_float16, "cast once, not call by call"),
     (AUTOCAST_FP16, AUTOCAST_BF16.apply, "0% of the weights run in float16"),  # type: ignore[list-item]
 ]
-"""Who claims what, how it is broken, and what the evidence says."""
 
 
-@pytest.mark.parametrize(
-    ("optimization", "broken", "found"), OF_BLOCKS, ids=[f"{o}-{i}" for i, (o, _, _) in enumerate(OF_BLOCKS)]
-)
-def test_a_fake_is_rejected_with_what_was_found_blocks(
+@pytest.mark.parametrize(("optimization", "broken", "found"), OF_BLOCKS, ids=ids(OF_BLOCKS))
+def test_a_fake_on_blocks_is_rejected_with_what_was_found(
     blocks: Any, optimization: Optimization, broken: Break, found: str
 ) -> None:
     blocks.reject(optimization, broken, found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,32 +18,7 @@ from paceline.suites.optimizations.pruning import (
     PRUNE_UNSTRUCTURED,
     output_sensitivity,
 )
-
-Break = Callable[[nn.Module, torch.Tensor], Prepared]
-
-
-class Wrapped(nn.Module):
-    """Calls a module through a function of one's own."""
-
-    def __init__(self, inner: nn.Module, call: Callable[[nn.Module, torch.Tensor], torch.Tensor]) -> None:
-        super().__init__()
-        self.inner = inner
-        self.call = call
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.call(self.inner, x)
-
-
-def untouched(model: nn.Module, x: torch.Tensor) -> Prepared:
-    return Prepared(model, x)
-
-
-def applied_to_a_copy(optimization: Optimization) -> Break:
-    def broken(model: nn.Module, x: torch.Tensor) -> Prepared:
-        optimization.apply(copy.deepcopy(model), x)
-        return Prepared(model, x)
-
-    return broken
+from tests.suites.fakes import Break, Fakes, Wrapped, applied_to_a_copy, ids, untouched
 
 
 def _mask(weight: torch.Tensor, share: float = 0.5) -> torch.Tensor:
@@ -137,11 +111,11 @@ def whole_layers_removed(model: nn.Module, x: torch.Tensor) -> Prepared:
     return Prepared(model, x)
 
 
-OF_CONVOLUTIONS: list[tuple[Optimization, Break, str]] = [
+OF_CONVOLUTIONS: Fakes = [
     (PRUNE_UNSTRUCTURED, untouched, "0.0% of the weights that run are zero"),
     (PRUNE_UNSTRUCTURED, masked_copies, "0.0% of the weights that run are zero"),
     (PRUNE_UNSTRUCTURED, inverted_mask, "larger weights were removed and smaller ones kept"),
-    (PRUNE_UNSTRUCTURED, a_tenth_pruned, "% of the weights that run are zero, not 50%"),
+    (PRUNE_UNSTRUCTURED, a_tenth_pruned, "10.0% of the weights that run are zero, not 50%"),
     (PRUNE_UNSTRUCTURED, pruned_and_scaled, "have other values than before"),
     (PRUNE_UNSTRUCTURED, restored_when_called, "0.0% of the weights that run are zero"),
     (PRUNE_STRUCTURED, untouched, "as many channels as before"),
@@ -155,21 +129,20 @@ OF_CONVOLUTIONS: list[tuple[Optimization, Break, str]] = [
         "the (10, 32) weight that runs is no part of the (10, 64)",
     ),
 ]
-"""Who claims what, how it is broken, and what the evidence says."""
 
 
 @pytest.mark.parametrize(
     ("optimization", "broken", "found"),
     OF_CONVOLUTIONS,
-    ids=[f"{o}-{i}" for i, (o, _, _) in enumerate(OF_CONVOLUTIONS)],
+    ids=ids(OF_CONVOLUTIONS),
 )
-def test_a_fake_is_rejected_with_what_was_found_convolutions(
+def test_a_fake_on_convolutions_is_rejected_with_what_was_found(
     convolutions: Any, optimization: Optimization, broken: Break, found: str
 ) -> None:
     convolutions.reject(optimization, broken, found)
 
 
-OF_BLOCKS: list[tuple[Optimization, Break, str]] = [
+OF_BLOCKS: Fakes = [
     (PRUNE_UNSTRUCTURED, whole_layers_removed, "100.0% of a weight of shape (16, 3, 3, 3) are zero, not 50%"),
     (PRUNE_SENSITIVITY, untouched, "0.0% of the weights that run are zero"),
     (PRUNE_SENSITIVITY, applied_to_a_copy(PRUNE_SENSITIVITY), "0.0% of the weights that run are zero"),
@@ -177,25 +150,22 @@ OF_BLOCKS: list[tuple[Optimization, Break, str]] = [
     (PRUNE_SENSITIVITY, most_important_removed, "depends on more than on weights that were kept"),
     (PRUNE_SENSITIVITY, whole_layers_removed, "100.0% of a weight of shape (16, 3, 3, 3) are zero, not 50%"),
 ]
-"""Who claims what, how it is broken, and what the evidence says."""
 
 
-@pytest.mark.parametrize(
-    ("optimization", "broken", "found"), OF_BLOCKS, ids=[f"{o}-{i}" for i, (o, _, _) in enumerate(OF_BLOCKS)]
-)
-def test_a_fake_is_rejected_with_what_was_found_blocks(
+@pytest.mark.parametrize(("optimization", "broken", "found"), OF_BLOCKS, ids=ids(OF_BLOCKS))
+def test_a_fake_on_blocks_is_rejected_with_what_was_found(
     blocks: Any, optimization: Optimization, broken: Break, found: str
 ) -> None:
     blocks.reject(optimization, broken, found)
 
 
 @pytest.mark.parametrize("optimization", [PRUNE_UNSTRUCTURED, PRUNE_STRUCTURED], ids=str)
-def test_the_real_one_is_proven_on_the_same_model_convolutions(convolutions: Any, optimization: Optimization) -> None:
+def test_the_real_one_is_proven_on_convolutions(convolutions: Any, optimization: Optimization) -> None:
     assert convolutions.prove(optimization)
 
 
 @pytest.mark.parametrize("optimization", [PRUNE_UNSTRUCTURED, PRUNE_SENSITIVITY], ids=str)
-def test_the_real_one_is_proven_on_the_same_model_blocks(blocks: Any, optimization: Optimization) -> None:
+def test_the_real_one_is_proven_on_blocks(blocks: Any, optimization: Optimization) -> None:
     assert blocks.prove(optimization)
 
 

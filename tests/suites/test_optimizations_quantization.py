@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,15 +14,10 @@ from torch.ao.quantization import quantize_fx
 from paceline.fixtures.preparation.axes import Optimization, Prepared
 from paceline.suites.observe.calibration import calibration_inputs
 from paceline.suites.optimizations.quantization import INT8_DYNAMIC, INT8_STATIC, quantization_engine
+from tests.suites.fakes import Break, Fakes, ids, untouched
 
 # torch.ao's own warnings, which the optimizations silence and these fakes need not.
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-Break = Callable[[nn.Module, torch.Tensor], Prepared]
-
-
-def untouched(model: nn.Module, x: torch.Tensor) -> Prepared:
-    return Prepared(model, x)
 
 
 def rounded_but_float(model: nn.Module, x: torch.Tensor) -> Prepared:
@@ -56,7 +50,7 @@ def still_observing(model: nn.Module, x: torch.Tensor) -> Prepared:
     return Prepared(observed, x)
 
 
-FAKES: list[tuple[Optimization, Break, str]] = [
+FAKES: Fakes = [
     (INT8_DYNAMIC, untouched, "0% of the weights that run are integers"),
     (INT8_DYNAMIC, rounded_but_float, "0% of the weights that run are integers (float32 seen)"),
     (INT8_DYNAMIC, only_the_last_layer_quantized, "1% of the weights that run are integers"),
@@ -65,12 +59,9 @@ FAKES: list[tuple[Optimization, Break, str]] = [
     (INT8_STATIC, still_observing, "0% of the weights that run are integers (float32 seen)"),
     (INT8_STATIC, dynamic_called_static, "0 of 2 int8 layers read integer activations"),
 ]
-"""Who claims what, how it is broken, and what the evidence says."""
 
 
-@pytest.mark.parametrize(
-    ("optimization", "broken", "found"), FAKES, ids=[f"{o}-{i}" for i, (o, _, _) in enumerate(FAKES)]
-)
+@pytest.mark.parametrize(("optimization", "broken", "found"), FAKES, ids=ids(FAKES))
 def test_a_fake_is_rejected_with_what_was_found(
     convolutions: Any, optimization: Optimization, broken: Break, found: str
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -11,29 +10,8 @@ import torch
 from torch import nn
 
 from paceline.fixtures.preparation.axes import NotAppliedError, Optimization, Prepared, UnsupportedError
-from paceline.suites.layers.replacement import replace_layers
 from paceline.suites.optimizations.sharing import LOW_RANK, TIED_WEIGHTS
-
-Break = Callable[[nn.Module, torch.Tensor], Prepared]
-
-
-Layer = Callable[[nn.Module], nn.Module | None]
-
-
-def untouched(model: nn.Module, x: torch.Tensor) -> Prepared:
-    return Prepared(model, x)
-
-
-def applied_to_a_copy(optimization: Optimization) -> Break:
-    def broken(model: nn.Module, x: torch.Tensor) -> Prepared:
-        optimization.apply(copy.deepcopy(model), x)
-        return Prepared(model, x)
-
-    return broken
-
-
-def layers_replaced(make: Layer) -> Break:
-    return lambda model, x: Prepared(replace_layers(model, make)[0], x)
+from tests.suites.fakes import Break, Fakes, applied_to_a_copy, ids, layers_replaced, untouched
 
 
 def equal_but_not_shared(model: nn.Module, x: torch.Tensor) -> Prepared:
@@ -68,7 +46,7 @@ def multiplied_together_at_once(model: nn.Module, x: torch.Tensor) -> Prepared:
     return Prepared(model, x)
 
 
-FAKES: list[tuple[Optimization, Break, str]] = [
+FAKES: Fakes = [
     (TIED_WEIGHTS, untouched, "run from 2"),
     (TIED_WEIGHTS, equal_but_not_shared, "run from 2 with equal values"),
     (TIED_WEIGHTS, one_of_two_tied, "run from 2"),
@@ -78,12 +56,9 @@ FAKES: list[tuple[Optimization, Break, str]] = [
     (LOW_RANK, of_rank(lambda one: 2), "of a weight's energy, not 75%"),
     (LOW_RANK, multiplied_together_at_once, "hold as many numbers"),
 ]
-"""Who claims what, how it is broken, and what the evidence says."""
 
 
-@pytest.mark.parametrize(
-    ("optimization", "broken", "found"), FAKES, ids=[f"{o}-{i}" for i, (o, _, _) in enumerate(FAKES)]
-)
+@pytest.mark.parametrize(("optimization", "broken", "found"), FAKES, ids=ids(FAKES))
 def test_a_fake_is_rejected_with_what_was_found(
     blocks: Any, optimization: Optimization, broken: Break, found: str
 ) -> None:

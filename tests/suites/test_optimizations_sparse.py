@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,37 +12,8 @@ from torch import nn
 
 from paceline.fixtures.preparation.axes import Optimization, Prepared
 from paceline.suites.layers.packed import CsrLinear
-from paceline.suites.layers.replacement import replace_layers
 from paceline.suites.optimizations.sparse import SPARSE_CSR
-
-Break = Callable[[nn.Module, torch.Tensor], Prepared]
-
-
-Layer = Callable[[nn.Module], nn.Module | None]
-
-
-class Wrapped(nn.Module):
-    """Calls a module through a function of one's own."""
-
-    def __init__(self, inner: nn.Module, call: Callable[[nn.Module, torch.Tensor], torch.Tensor]) -> None:
-        super().__init__()
-        self.inner = inner
-        self.call = call
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.call(self.inner, x)
-
-
-def applied_to_a_copy(optimization: Optimization) -> Break:
-    def broken(model: nn.Module, x: torch.Tensor) -> Prepared:
-        optimization.apply(copy.deepcopy(model), x)
-        return Prepared(model, x)
-
-    return broken
-
-
-def layers_replaced(make: Layer) -> Break:
-    return lambda model, x: Prepared(replace_layers(model, make)[0], x)
+from tests.suites.fakes import Break, Fakes, Wrapped, applied_to_a_copy, ids, layers_replaced
 
 
 def sparse_at_different_rates(model: nn.Module, x: torch.Tensor) -> Prepared:
@@ -96,7 +66,7 @@ def zeros_in_a_dense_layout(model: nn.Module, x: torch.Tensor) -> Prepared:
     return Prepared(model, x)
 
 
-FAKES: list[tuple[Optimization, Break, str]] = [
+FAKES: Fakes = [
     (SPARSE_CSR, zeros_in_a_dense_layout, "0% of the weights that run are laid out as compressed sparse rows"),
     (SPARSE_CSR, densified_again, "0% of the weights that run are laid out as compressed sparse rows"),
     (SPARSE_CSR, sparse_in_layout_alone, "of the sparse weights are stored, not 10%"),
@@ -104,12 +74,9 @@ FAKES: list[tuple[Optimization, Break, str]] = [
     (SPARSE_CSR, sparse_at_different_rates, "100.0% of a weight of shape (64, 64) are zero, not 90%"),
     (SPARSE_CSR, applied_to_a_copy(SPARSE_CSR), "0% of the weights"),
 ]
-"""Who claims what, how it is broken, and what the evidence says."""
 
 
-@pytest.mark.parametrize(
-    ("optimization", "broken", "found"), FAKES, ids=[f"{o}-{i}" for i, (o, _, _) in enumerate(FAKES)]
-)
+@pytest.mark.parametrize(("optimization", "broken", "found"), FAKES, ids=ids(FAKES))
 def test_a_fake_is_rejected_with_what_was_found(
     blocks: Any, optimization: Optimization, broken: Break, found: str
 ) -> None:

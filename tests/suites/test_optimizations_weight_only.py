@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,23 +14,7 @@ from paceline.suites.layers.packed import EightBits, FourBits, Int4Linear, Int8L
 from paceline.suites.layers.packing import eight_bits
 from paceline.suites.layers.replacement import replace_layers
 from paceline.suites.optimizations.weight_only import INT4_WEIGHT_ONLY, INT8_WEIGHT_ONLY, TERNARY
-
-Break = Callable[[nn.Module, torch.Tensor], Prepared]
-
-
-Layer = Callable[[nn.Module], nn.Module | None]
-
-
-def applied_to_a_copy(optimization: Optimization) -> Break:
-    def broken(model: nn.Module, x: torch.Tensor) -> Prepared:
-        optimization.apply(copy.deepcopy(model), x)
-        return Prepared(model, x)
-
-    return broken
-
-
-def layers_replaced(make: Layer) -> Break:
-    return lambda model, x: Prepared(replace_layers(model, make)[0], x)
+from tests.suites.fakes import Break, Fakes, applied_to_a_copy, ids, layers_replaced
 
 
 def rounded_but_float(steps: int) -> Break:
@@ -110,7 +93,7 @@ def only_the_classes(packed: type[EightBits | FourBits | Ternary]) -> Break:
     return layers_replaced(make)
 
 
-FAKES: list[tuple[Optimization, Break, str]] = [
+FAKES: Fakes = [
     (INT8_WEIGHT_ONLY, rounded_but_float(127), "0% of the weights that run are stored as integers"),
     (INT8_WEIGHT_ONLY, packed_and_unpacked_at_once, "0% of the weights that run are stored as integers"),
     (INT8_WEIGHT_ONLY, floats_kept_in_the_file, "serialized size did not fall"),
@@ -130,12 +113,9 @@ FAKES: list[tuple[Optimization, Break, str]] = [
     (TERNARY, of_one_code(Ternary, 0b00_00_00_00), "of its norm, which 2 bits do not explain"),  # −s everywhere
     (TERNARY, of_one_code(Ternary, 0b01_01_01_01), "differs from the original by 1 of its norm, which 2 bits do not"),
 ]
-"""Who claims what, how it is broken, and what the evidence says."""
 
 
-@pytest.mark.parametrize(
-    ("optimization", "broken", "found"), FAKES, ids=[f"{o}-{i}" for i, (o, _, _) in enumerate(FAKES)]
-)
+@pytest.mark.parametrize(("optimization", "broken", "found"), FAKES, ids=ids(FAKES))
 def test_a_fake_is_rejected_with_what_was_found(
     blocks: Any, optimization: Optimization, broken: Break, found: str
 ) -> None:
