@@ -15,7 +15,6 @@ from paceline.baselines.judgement.verdicts import ORDER, Comparison, Judgement, 
 from paceline.baselines.records import (
     Case,
     Cause,
-    Conditions,
     Difference,
     Fingerprint,
     Measured,
@@ -352,13 +351,3 @@ def test_points_of_a_sweep_are_no_cases_of_their_own(example: Page) -> None:
 
 def test_every_verdict_has_a_mark_in_the_one_order() -> None:
     assert list(words.MARKS) == list(Verdict) == sorted(Verdict, key=lambda verdict: ORDER[verdict])
-
-
-@pytest.mark.parametrize(("turn_calls", "said"), [(40, " in turns"), (None, "")])
-def test_the_conditions_of_a_value_say_whether_the_sides_took_turns(turn_calls: int | None, said: str) -> None:
-    faults = Metric("page_faults", "faults", "lower", "sampled")
-    value = Measured(ONE, faults, (64.0,), conditions=Conditions(1.0, 1.0, 2, turn_calls=turn_calls))
-    found = Comparison(ONE, faults, 64.0, 64.0, 1.0, epochs=(0.0, 0.0), stage="screen")
-    run = make_run([value])
-    page = build_page(Judgement((found,), Policy(), run.fingerprint), run, now=NOW)
-    assert page.rows[0].evidence == f"2 epochs of two fresh processes{said}"
