@@ -1,4 +1,4 @@
-"""The walk-throughs of docs/walkthroughs.md: each is a patch that lands in few files, and that works.
+"""The walk-throughs of docs/how-to/change-paceline.md: each is a patch that lands in few files, and that works.
 
 Each patch is applied to a copy of the code, which then measures a case. A new metric must be in every output and in an
 A/B.
@@ -30,7 +30,7 @@ ROOT = HERE.parent.parent
 FOLDERS = ("baselines", "fixtures", "reports", "suites")
 MOST_FILES = {"page_faults": 3, "timed_kind": 4, "untimed_kind": 4, "optimization": 2, "output": 2, "estimator": 1}
 """How many files of code a walk-through may touch. An optimization's second one is the tier."""
-DOCUMENT = ROOT / "docs" / "walkthroughs.md"
+DOCUMENT = ROOT / "docs" / "how-to" / "change-paceline.md"
 OUTPUTS = {"html": "out.html", "markdown": "out.md", "json": "out.json", "junit": "out.xml"}
 SETTINGS = """
 [tool.paceline]
