@@ -142,7 +142,7 @@ def test_killed_while_measuring_all_but_the_torn_outcome_is_kept(tmp_path: Path,
 
 
 @pytest.mark.parametrize("seed", [2])
-def test_killed_while_promoting_the_baseline_is_the_old_one_or_the_new_one(tmp_path: Path, seed: int) -> None:
+def test_killed_while_promoting_a_baseline_is_the_old_or_the_new(tmp_path: Path, seed: int) -> None:
     seen: set[float] = set()
     with victims("promote", tmp_path) as processes:
         processes.kill_one(0, 0, once=tmp_path / "main.json")
@@ -168,7 +168,7 @@ def test_killed_while_rendering_the_report_is_whole(tmp_path: Path, seed: int) -
             assert report.read_text("utf-8").rstrip().endswith("</html>")
 
 
-def test_what_a_killed_writer_left_beside_a_file_is_cleared_away_later(tmp_path: Path) -> None:
+def test_what_is_left_beside_a_file_is_cleared_away_later(tmp_path: Path) -> None:
     hours_ago = time.time() - 2 * 3600
     abandoned, young, foreign = (tmp_path / name for name in (f".{'a' * 16}.tmp", f".{'b' * 16}.tmp", ".mine.tmp"))
     for path in (abandoned, young, foreign):

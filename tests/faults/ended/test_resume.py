@@ -96,7 +96,7 @@ def test_a_cut_run_is_resumed_and_nothing_is_measured_twice(bench: Any, signum: 
 
 
 @pytest.mark.slow
-def test_a_run_is_cut_too_where_pytest_fails_while_it_tells_of_the_interrupt(bench: Any) -> None:
+def test_a_run_is_cut_too_where_pytest_fails_at_the_interrupt(bench: Any) -> None:
     """pytest reads the line of every frame then, and some instructions have none: it ends the session as "OK"."""
     bench.write(counted(3))
     (bench.folder / "conftest.py").write_text("def pytest_keyboard_interrupt(excinfo):\n    None - 1\n", "utf-8")
@@ -178,7 +178,7 @@ def test_a_cut_save_keeps_its_whole_processes(bench: Any, signum: str) -> None:
 
 
 @pytest.mark.slow
-def test_what_a_save_had_measured_is_saved_where_only_the_saving_was_missing(bench: Any) -> None:
+def test_a_save_is_made_where_only_the_saving_was_missing(bench: Any) -> None:
     bench.write(counted(2))
     arguments = ("--pace-save=main", "--pace-processes=2", "--pace-reason=why")
     assert bench.run(*arguments) == 0, bench.output

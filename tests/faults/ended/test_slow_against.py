@@ -112,7 +112,7 @@ def test_ctrl_c_at_random_moments_of_an_ab(repository: Any, seed: int) -> None:
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
-def test_a_killed_ab_leaves_no_process_and_its_trees_are_removed_by_the_next(repository: Any, signum: int) -> None:
+def test_a_killed_ab_leaves_no_process_and_the_next_clears_up(repository: Any, signum: int) -> None:
     process = begun(repository)
     os.kill(process.pid, signum)
     assert process.wait(timeout=repository.patience_s) == -signum

@@ -114,7 +114,7 @@ def test_memory_that_runs_out_under_a_limit_is_an_outcome(bench: Any) -> None:
 
 
 @pytest.mark.parametrize("loader", ["CDLL", "PyDLL"])
-def test_native_code_that_never_returns_is_ended_by_pytests_own_watchdog(bench: Any, loader: str) -> None:
+def test_native_code_that_never_returns_is_ended_by_pytest(bench: Any, loader: str) -> None:
     """Our time limit cannot reach it; what the documents name as the way out can."""
     bench.write(bad(NATIVE_HANG.format(loader)) + CASES)
     code = bench.run("-o", "faulthandler_timeout=10", "-o", "faulthandler_exit_on_timeout=true")
@@ -127,7 +127,7 @@ def test_native_code_that_never_returns_is_ended_by_pytests_own_watchdog(bench: 
     assert measured(cut) == {"good"}
 
 
-def test_native_code_that_never_returns_where_memory_is_measured_is_timed_out(bench: Any) -> None:
+def test_memory_of_code_that_never_returns_is_timed_out(bench: Any) -> None:
     with (bench.folder / "pyproject.toml").open("a", encoding="utf-8") as settings:
         settings.write('[[tool.paceline.case]]\nmatch = "bad*"\ntime_limit_s = 2\n')
     bench.write(bad(NATIVE_HANG.format("PyDLL")) + MEMORY)
@@ -182,7 +182,7 @@ def test_a_read_only_disk_is_said_in_a_sentence(bench: Any, read_only_disk: Path
         assert Store(bench.folder / ".paceline" / "baselines").load("main").entries
 
 
-def test_a_full_disk_in_the_middle_of_a_run_keeps_what_was_measured(bench: Any, small_disk: Path) -> None:
+def test_a_full_disk_in_a_run_keeps_what_was_measured(bench: Any, small_disk: Path) -> None:
     """Room for about ten of sixty cases, or for forty where a busy machine takes the fewest samples."""
     bench.settings(f'runs = "{small_disk / "runs"}"')
     (small_disk / "ballast").write_bytes(b"x" * (os.statvfs(small_disk).f_bavail * 4096 - 65_536))
@@ -196,7 +196,7 @@ def test_a_full_disk_in_the_middle_of_a_run_keeps_what_was_measured(bench: Any, 
     assert run.outcomes
 
 
-def test_a_damaged_run_file_of_the_baseline_does_not_keep_the_verdict_back(bench: Any) -> None:
+def test_a_damaged_run_file_of_the_baseline_delays_no_verdict(bench: Any) -> None:
     """The samples of the baseline's own runs only adorn the report."""
     bench.write(CASES.replace("BAD, ", ""))
     assert bench.run("--pace-save=main") == 0

@@ -80,7 +80,7 @@ def test_a_terminated_run_is_kept(bench: Any, signum: int) -> None:
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_the_memory_process_ends_with_the_run_though_its_model_hangs(bench: Any, signum: int) -> None:
+def test_the_memory_process_ends_though_its_model_hangs(bench: Any, signum: int) -> None:
     bench.write(MEMORY)
     process = bench.start()
     bench.wait_for(lambda: bench.lines_in_journals() >= 2)
@@ -91,7 +91,7 @@ def test_the_memory_process_ends_with_the_run_though_its_model_hangs(bench: Any,
     assert not bench.survivors()
 
 
-def test_the_repeat_process_ends_with_a_save_though_its_model_hangs(bench: Any) -> None:
+def test_the_repeat_process_ends_though_its_model_hangs(bench: Any) -> None:
     bench.write(MEMORY.replace("measure_memory", "measure").replace("test_memory", "test_second"))
     process = bench.start("--pace-save=main")
     bench.wait_for(lambda: bench.lines_in_journals() >= 2)
@@ -255,7 +255,7 @@ def test_two_runs_at_once_on_one_store(bench: Any, make_bench: Callable[..., Any
     assert {save.reason for save in baseline.saves} == {"first", "second"}
 
 
-def test_a_name_that_no_baseline_may_have_is_said_before_anything_is_measured(bench: Any) -> None:
+def test_a_name_that_no_baseline_may_have_is_refused_at_once(bench: Any) -> None:
     bench.write(FEW)
     code = bench.run("--pace-save=../main", "-k", "net0-")
     assert code in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.USAGE_ERROR)  # pytest's: it fails to collect

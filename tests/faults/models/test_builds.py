@@ -85,9 +85,7 @@ LAYERS = (
 
 @pytest.mark.filterwarnings("ignore:`torch.jit")
 @pytest.mark.parametrize("build", ["torch.jit.script(Net())", "loaded()", "Around()"])
-def test_torchscript_is_measured_and_what_needs_its_layers_is_unsupported(
-    inside: Inside, only_run: OnlyRun, build: str
-) -> None:
+def test_torchscript_is_measured_as_far_as_no_layer_is_needed(inside: Inside, only_run: OnlyRun, build: str) -> None:
     inside(body(build, f"{PARAMETERS_ALONE} {LAYERS}"))
     found = outcomes(only_run())
     assert {name for name, one in found.items() if isinstance(one, Measured)} == set(PARAMETERS_ALONE.split())
@@ -100,9 +98,7 @@ def test_torchscript_is_measured_and_what_needs_its_layers_is_unsupported(
 
 
 @pytest.mark.parametrize("build", ["nn.DataParallel(Net())", "Recorded()"])
-def test_operations_on_objects_that_are_no_tensors_are_let_through(
-    inside: Inside, only_run: OnlyRun, build: str
-) -> None:
+def test_operations_on_other_objects_are_let_through(inside: Inside, only_run: OnlyRun, build: str) -> None:
     inside(body(build, "eager bf16 prune_unstructured prune_sensitivity")).assert_outcomes(passed=4)
     assert {type(one) for one in outcomes(only_run()).values()} == {Measured}
 
@@ -115,9 +111,7 @@ def test_what_was_there_before_the_case_is_no_leak(inside: Inside, only_run: Onl
     assert not {note.code for one in found.values() if isinstance(one, Measured) for note in one.notes} & {"leaked"}
 
 
-def test_a_module_that_build_returns_each_time_and_that_cannot_be_copied_says_so(
-    inside: Inside, only_run: OnlyRun
-) -> None:
+def test_one_module_for_all_builds_that_cannot_be_copied_says_so(inside: Inside, only_run: OnlyRun) -> None:
     inside(body("SHARED", "eager bf16") + LOCKED)
     outcome = outcomes(only_run())["bf16"]
     assert isinstance(outcome, NotMeasured)
@@ -142,9 +136,7 @@ def test_what_a_case_made_and_left_is_one(inside: Inside, only_run: OnlyRun, bui
 
 
 @pytest.mark.parametrize("build", ["SHARED", "nn.Sequential(SHARED)"])
-def test_a_module_that_build_returns_each_time_is_not_changed_by_an_optimization(
-    inside: Inside, only_run: OnlyRun, build: str
-) -> None:
+def test_no_optimization_changes_the_one_module_of_all_builds(inside: Inside, only_run: OnlyRun, build: str) -> None:
     check = "\ndef test_untouched():\n    assert {one.dtype for one in SHARED.parameters()} == {torch.float32}\n"
     inside(body(build, "eager bf16 prune_unstructured") + check).assert_outcomes(passed=4)
     found = outcomes(only_run())

@@ -61,7 +61,7 @@ def assert_no_baseline(run: Run) -> None:
     ],
     ids=["raises", "long", "unprintable", "tensor", "bytes", "recursion", "sys.exit", "base", "os._exit"],
 )
-def test_a_model_that_fails_is_a_fault_and_the_others_are_measured(
+def test_a_model_that_fails_leaves_the_others_measured(
     inside: Inside, only_run: OnlyRun, body: str, cause: Cause, said: str
 ) -> None:
     if body.startswith("os._exit"):
@@ -129,7 +129,7 @@ def test_a_model_that_changes_the_random_state_disturbs_no_one(inside: Inside) -
     assert random.getstate() == before[1]
 
 
-def test_a_model_that_changes_the_thread_count_disturbs_no_later_case(inside: Inside, only_run: OnlyRun) -> None:
+def test_one_that_changes_the_thread_count_disturbs_no_other(inside: Inside, only_run: OnlyRun) -> None:
     before = torch.get_num_threads()
     body = bad("torch.set_num_threads(2)\nreturn layer(x)") + (
         "\ndef test_afterwards(measure, device):\n"
@@ -174,7 +174,7 @@ def test_a_model_that_leaks_is_named(inside: Inside, only_run: OnlyRun) -> None:
     ],
     ids=["nan", "infinite", "structure", "shape", "random", "remembers", "labels"],
 )
-def test_a_model_that_cannot_be_held_against_itself_is_named_and_not_the_optimization(
+def test_a_model_that_cannot_be_held_against_itself_is_named(
     inside: Inside, only_run: OnlyRun, body: str, said: str
 ) -> None:
     inside(bad(body).replace("BAD = ", "forward.n = 0\nBAD = ")).assert_outcomes(failed=2, passed=2)
@@ -190,7 +190,7 @@ def test_a_model_that_cannot_be_held_against_itself_is_named_and_not_the_optimiz
     assert_no_baseline(run)
 
 
-def test_a_model_less_steady_than_an_optimization_claims_to_be_is_named(inside: Inside, only_run: OnlyRun) -> None:
+def test_a_model_less_steady_than_the_claim_is_named(inside: Inside, only_run: OnlyRun) -> None:
     """Kernels that sum in no fixed order differ by less than that from call to call."""
     inside(bad("return layer(x) * (1 + 1e-3 * torch.rand(1))")).assert_outcomes(failed=1, passed=3)
     outcome = latencies(only_run())["net-copy"]
@@ -213,18 +213,14 @@ def test_outputs_of_every_kind_are_measured(inside: Inside, output: str) -> None
 
 
 @pytest.mark.parametrize("output", ["None", "object()", "(layer(x), iter([1]))", "torch.zeros(0, 4)"])
-def test_what_cannot_be_looked_at_is_measured_and_proven_by_no_one(
-    inside: Inside, only_run: OnlyRun, output: str
-) -> None:
+def test_what_cannot_be_looked_at_is_measured_unproven(inside: Inside, only_run: OnlyRun, output: str) -> None:
     inside(bad(f"return {output}")).assert_outcomes(failed=1, passed=3)
     outcome = latencies(only_run())["net-copy"]
     assert isinstance(outcome, NotMeasured)
     assert outcome.cause is Cause.UNFAITHFUL
 
 
-def test_a_model_that_changes_its_inputs_in_place_is_named_and_not_the_optimization(
-    inside: Inside, only_run: OnlyRun
-) -> None:
+def test_a_model_that_changes_its_inputs_in_place_is_named(inside: Inside, only_run: OnlyRun) -> None:
     inside(bad("x.mul_(1.5)\nreturn layer(x)")).assert_outcomes(failed=2, passed=2)
     run = only_run()
     for name in ("net-plain", "net-copy"):

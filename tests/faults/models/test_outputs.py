@@ -108,7 +108,7 @@ def test_what_holds_values_is_compared_by_them(inside: Inside, only_run: OnlyRun
         ("{1, 2}", "an object of type set holds no values that could be compared"),
     ],
 )
-def test_what_holds_none_is_measured_alone_and_no_optimization_is_proven_by_it(
+def test_an_output_that_holds_none_proves_no_optimization(
     inside: Inside, only_run: OnlyRun, output: str, said: str
 ) -> None:
     inside(CASES.replace("{output}", output)).assert_outcomes(passed=1, failed=3)

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 from figures import Share, Simulated
-from judge import SUITE, Effort, Power, courses_redrawn, near, size_found, trials, whole_epochs
+from judge.confirmation import SUITE, Effort
+from judge.power import Power, near, size_found, trials, whole_epochs
+from judge.stages import courses_redrawn
 from peers import Pair, PeerRule, alarmed_runs, over_cases, pairs_of, peer_rules, slow_down_needed
 from pictures import Axis, Line, chart
 from recording import MOST_SAMPLES
