@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from paceline.baselines.judgement.verdicts import Policy, Verdict
 from paceline.baselines.text.hints import meant
 
 if TYPE_CHECKING:
-    from paceline.baselines.ab.settings import Rule
+    from paceline.baselines.ab.settings import ABSettings
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -28,7 +28,7 @@ MEASURE_S = {"smoke": 0.1, "default": 0.7, "full": 1.0}
 
 NOT_MEASURING = frozenset(
     {
-        *("baselines", "runs", "acknowledged", "html", "markdown", "json", "junit"),
+        *("baselines", "runs", "acknowledged", "outputs"),
         *("processes", "screen_epochs", "confirm_epochs", "band", "alpha", "power", "blocks"),
     }
 )
@@ -58,8 +58,8 @@ class Settings:
     regressions (``None``: acknowledged.toml beside the baselines). ``processes`` is how many fresh processes a save
     measures in. ``measure_s`` is how long each side of a case is timed; ``None`` lets the tier decide.
     An A/B screens in ``screen_epochs`` and confirms in ``confirm_epochs`` (``None``: as many as the number of suspects
-    and the scatter of each demand). ``blocks`` lists the verdicts that fail a gate. Reports are written after every run
-    where their paths are set.
+    and the scatter of each demand). ``blocks`` lists the verdicts that fail a gate. ``outputs`` holds the paths of the
+    reports that are written after every run, by the output's name; in the file each name is a key of its own.
     """
 
     baselines: str = ".paceline/baselines"
@@ -78,10 +78,7 @@ class Settings:
     alpha: float = Policy.alpha
     power: float = Policy.power
     blocks: tuple[str, ...] = tuple(sorted(verdict.value for verdict in Policy().blocks))
-    html: str | None = None
-    markdown: str | None = None
-    json: str | None = None
-    junit: str | None = None
+    outputs: Mapping[str, str] = field(default_factory=dict)
     cases: tuple[CaseSettings, ...] = field(default=(), metadata={"key": "case"})
 
     def to_json(self) -> dict[str, object]:
@@ -101,12 +98,11 @@ class Settings:
         values |= {"measure_s": measure_s, "case": cases}
         return {name: json.dumps(value) for name, value in values.items()}
 
-    def rule(self) -> Rule:
-        """The rule of an A/B. Its chance of a false alarm is one of a whole run, and not ``alpha``."""
-        from paceline.baselines.ab.settings import Rule
+    def ab(self) -> ABSettings:
+        """The settings of an A/B. Its chance of a false alarm is one of a whole run, and not ``alpha``."""
+        from paceline.baselines.ab.settings import ABSettings
 
-        rule = Rule(screen_epochs=self.screen_epochs, power=self.power)
-        return rule if self.confirm_epochs is None else replace(rule, fixed_epochs=self.confirm_epochs)
+        return ABSettings(screen_epochs=self.screen_epochs, power=self.power, fixed_epochs=self.confirm_epochs)
 
     def policy(self) -> Policy:
         """The judgement's thresholds."""
@@ -136,8 +132,9 @@ class Settings:
         return default
 
 
-def load_settings(root: Path) -> Settings:
-    """The settings of ``root/pyproject.toml``; the defaults where there is no file or no table.
+def load_settings(root: Path, outputs: Iterable[str]) -> Settings:
+    """The settings of ``root/pyproject.toml``; the defaults where there is no file or no table. ``outputs`` are the
+    keys that hold the path of an output.
 
     Raises :class:`SettingsError` for a file that is no TOML, an unknown key or a value of the wrong type, and
     :class:`~paceline.baselines.files.atomic.StoreError` for one that cannot be read.
@@ -150,11 +147,12 @@ def load_settings(root: Path) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: not a TOML file: {error}") from None
     tool = document.get("tool", {})
-    return parse_settings(tool.get("paceline", {}) if isinstance(tool, dict) else {}, str(path))
+    return parse_settings(tool.get("paceline", {}) if isinstance(tool, dict) else {}, str(path), outputs)
 
 
-def parse_settings(table: Mapping[str, Any], place: str) -> Settings:
-    """Settings from a parsed ``[tool.paceline]`` table; ``place`` names the file in errors.
+def parse_settings(table: Mapping[str, Any], place: str, outputs: Iterable[str]) -> Settings:
+    """Settings from a parsed ``[tool.paceline]`` table; ``place`` names the file in errors, ``outputs`` are the keys
+    that hold the path of an output.
 
     Raises :class:`SettingsError`.
     """
@@ -167,10 +165,13 @@ def parse_settings(table: Mapping[str, Any], place: str) -> Settings:
     cases = tuple(
         _record(CaseSettings, row, f"{place}: [[tool.paceline.case]] number {n}") for n, row in enumerate(rows, 1)
     )
-    settings: Settings = _record(Settings, table, f"{place}: [tool.paceline]", exclude=("cases",), cases=cases)
-    _known(settings.tier, MEASURE_S, f"{place}: [tool.paceline]", "tier")
+    place_of_table = f"{place}: [tool.paceline]"
+    outputs = tuple(outputs)
+    paths = {name: _typed(table.pop(name), "str", f"{place_of_table} {name}") for name in outputs if name in table}
+    settings: Settings = _record(Settings, table, place_of_table, also_known=outputs, cases=cases, outputs=paths)
+    _known(settings.tier, MEASURE_S, place_of_table, "tier")
     for name in settings.blocks:
-        _known(name, [verdict.value for verdict in Verdict], f"{place}: [tool.paceline] blocks", "verdict")
+        _known(name, [verdict.value for verdict in Verdict], f"{place_of_table} blocks", "verdict")
     _check_ranges(settings, place)
     return settings
 
@@ -206,14 +207,15 @@ def _check_ranges(settings: Settings, place: str) -> None:
             raise SettingsError(f"{place}: {table} tolerance = {values.tolerance}: must not be negative")
 
 
-def _record(kind: type[Any], table: Any, place: str, exclude: tuple[str, ...] = (), **given: Any) -> Any:
-    """A frozen record of ``kind`` from a table, with names and types checked."""
+def _record(kind: type[Any], table: Any, place: str, also_known: tuple[str, ...] = (), **given: Any) -> Any:
+    """A frozen record of ``kind`` from a table, with names and types checked, and the values that are ``given``.
+    ``also_known`` are keys that were taken out of the table, and that an error may suggest."""
     if not isinstance(table, dict):
         raise SettingsError(f"{place}: must be a table")
-    known = {f.name: f for f in fields(kind) if f.name not in exclude}
+    known = {f.name: f for f in fields(kind) if f.name not in given}
     values = dict(given)
     for name, value in table.items():
-        _known(name, known, place, "key")
+        _known(name, (*known, *also_known), place, "key")
         values[name] = _typed(value, str(known[name].type), f"{place} {name}")
     if kind is CaseSettings and "match" not in values:
         raise SettingsError(f'{place}: needs match = "…", a glob over case ids such as "resnet18-*"')

@@ -44,6 +44,8 @@ HEAVY = {"torch", "torchvision", "pandas", "numpy", "scipy"}
 LAZY = {"torch", "torchvision", "pandas"}
 """Nor are these imported at module level by any module of the instrument."""
 EAGERLY_LOADED = (
+    "reports/__init__.py",
+    "reports/outputs/__init__.py",
     "suites/plugin.py",
     "suites/tiers.py",
     "suites/models/__init__.py",

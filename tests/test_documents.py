@@ -10,7 +10,6 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -34,17 +33,41 @@ from paceline.baselines.settings import CaseSettings, Settings, load_settings, p
 from paceline.fixtures import Model, Optimization, Prepared
 from paceline.fixtures.collection import hookspecs
 from paceline.fixtures.run import provided
+from paceline.reports.outputs import OUTPUTS
 from paceline.reports.page.page import EXIT_CODES
 from paceline.reports.wording.words import MARKS
 from paceline.suites.models import MODELS
 from paceline.suites.optimizations import OPTIMIZATIONS
 
-ROOT = Path(__file__).parent.parent
-DOCUMENTS = tuple(
-    sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")))
-)
-README, EXTENSION, VERDICTS, METHOD = "README.md", "docs/extension.md", "docs/verdicts.md", "docs/method.md"
-MATRIX = "docs/matrix.md"
+# Test files are no package: what they share is found by its folder.
+SHARED = str(Path(__file__).parent / "documents")
+sys.path.insert(0, SHARED)
+try:
+    from printed import (
+        DOCUMENTS,
+        RECIPES,
+        ROOT,
+        Block,
+        appears,
+        blocks,
+        links,
+        plain,
+        recipe,
+        sections,
+        slug,
+        squeezed,
+        tables,
+        text_of,
+    )
+finally:
+    sys.path.remove(SHARED)
+
+README, CHANGELOG = "README.md", "CHANGELOG.md"
+REFERENCE, EXPLANATION, HOW_TO = "docs/reference", "docs/explanation", "docs/how-to"
+NAMES, BUILT_IN, OPTIONS = f"{REFERENCE}/names.md", f"{REFERENCE}/built-in.md", f"{REFERENCE}/options.md"
+SETTINGS, VERDICTS, FORMATS = f"{REFERENCE}/settings.md", f"{REFERENCE}/verdicts.md", f"{REFERENCE}/file-format.md"
+METHOD, AB = f"{EXPLANATION}/method.md", f"{EXPLANATION}/ab.md"
+MATRIX, GLOSSARY = f"{REFERENCE}/matrix.md", f"{REFERENCE}/glossary.md"
 MAKE_MATRIX = f"run suites/ on the full tier, then python -m paceline.reports matrix RUN.jsonl … --output {MATRIX}"
 PLANNED: frozenset[str] = frozenset()
 """Options that the documents announce and that are not there yet."""
@@ -53,89 +76,38 @@ LINE_LENGTH = 120
 every_document = pytest.mark.parametrize("document", DOCUMENTS)
 
 
-@dataclass(frozen=True)
-class Block:
-    """A fenced block: ``name`` is what follows the language (a file's name), ``section`` the heading above it."""
-
-    section: str
-    language: str
-    name: str
-    text: str
-
-
-def text_of(document: str) -> str:
-    return (ROOT / document).read_text("utf-8")
-
-
-def sections(document: str) -> Iterator[tuple[str, list[str]]]:
-    """Each heading's text with the lines below it, headings inside fences not counted."""
-    title, lines, fenced = "", list[str](), False
-    for line in text_of(document).splitlines():
-        fenced ^= line.lstrip().startswith("```")
-        if line.startswith("#") and not fenced:
-            yield title, lines
-            title, lines = line.lstrip("#").strip(), []
-        lines.append(line)
-    yield title, lines
-
-
-def blocks(document: str) -> list[Block]:
-    """All fenced blocks of a document."""
-    found = []
-    for title, lines in sections(document):
-        opened: tuple[str, str] | None = None
-        content: list[str] = []
-        for line in lines:
-            if not line.lstrip().startswith("```"):
-                content.append(line)
-            elif opened is None:
-                language, _, name = line.strip("` ").partition(" ")
-                opened, content = (language, name), []
-            else:
-                found.append(Block(title, *opened, "\n".join(content) + "\n"))
-                opened = None
-        assert opened is None, f"{document}: a fence in {title!r} is not closed"
-    return found
-
-
-def tables(document: str, section: str) -> list[list[list[str]]]:
-    """The tables of a section as rows of cells, without their heads; code marks are taken off."""
-    (text,) = ["\n".join(lines) for title, lines in sections(document) if title == section]
-    bodies = re.findall(r"^\|.*\n\| ?---.*\n((?:\|.*(?:\n|$))+)", text, re.MULTILINE)
-    return [[[_plain(cell) for cell in row.strip("|").split("|")] for row in body.splitlines()] for body in bodies]
-
-
-def _plain(cell: str) -> str:
-    return cell.strip().removeprefix("`").removesuffix("`")
-
-
-def squeezed(text: str) -> str:
-    return " ".join(text.split())
-
-
-def slug(heading: str) -> str:
-    """A heading's anchor, by GitHub's rules."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-
-
 # -- links and form ----------------------------------------------------------------------------------------------------
 
 
 @every_document
 def test_relative_links_resolve(document: str) -> None:
-    prose = re.sub(r"^```.*?^```", "", text_of(document), flags=re.DOTALL | re.MULTILINE)
     broken = []
-    for target in re.findall(r"\]\(([^)\s]+)\)", prose):
-        if re.match(r"https?://", target):
-            continue
-        path, _, anchor = target.partition("#")
+    for path, anchor in links(document):
         file = (ROOT / document).parent / path if path else ROOT / document
         if not file.exists():
-            broken.append(target)
+            broken.append(path)
         elif anchor:
             there = {slug(title) for title, _ in sections(file.resolve().relative_to(ROOT).as_posix())}
-            broken += [] if anchor in there else [target]
+            broken += [] if anchor in there else [f"{path}#{anchor}"]
     assert not broken
+
+
+def test_documents_have_four_places_and_an_index() -> None:
+    folders = {Path(document).parent.as_posix() for document in DOCUMENTS if document.startswith("docs/")}
+    assert folders == {"docs", *(f"docs/{place}" for place in ("tutorial", "how-to", "reference", "explanation"))}
+    assert [document for document in DOCUMENTS if Path(document).parent.as_posix() == "docs"] == ["docs/README.md"]
+    listed = {path for path, _ in links("docs/README.md")}
+    assert {f"docs/{path}" for path in listed} == {one for one in DOCUMENTS if one.startswith("docs/")} - {
+        "docs/README.md"
+    }
+
+
+def test_every_document_is_within_two_links_of_the_readme() -> None:
+    reached = {README}
+    for _ in range(2):
+        found = {(ROOT / page).parent / path for page in reached for path, _ in links(page) if path.endswith(".md")}
+        reached |= {path.resolve().relative_to(ROOT).as_posix() for path in found}
+    assert sorted(set(DOCUMENTS) - reached) == []
 
 
 @every_document
@@ -153,7 +125,7 @@ def test_lines_are_short(document: str) -> None:
 @every_document
 def test_files_and_make_targets_that_are_named_exist(document: str) -> None:
     text = text_of(document)
-    named = re.findall(r"\b((?:baselines|fixtures|reports|suites|tests|docs)/[\w/]+\.(?:py|md))\b", text)
+    named = re.findall(r"\b((?:baselines|fixtures|reports|suites|tests|docs)/[\w/-]+\.(?:py|md))\b", text)
     assert [name for name in named if not (ROOT / name).exists()] == []
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     assert set(re.findall(r"`?\bmake (\w+)\b`", text)) | set(re.findall(r"^make (\w+)", text, re.MULTILINE)) <= targets
@@ -165,7 +137,7 @@ def test_files_and_make_targets_that_are_named_exist(document: str) -> None:
 def test_options_are_those_of_the_command_line(pytester: pytest.Pytester) -> None:
     helped = pytester.runpytest_inprocess("--help").stdout.str()
     there = set(re.findall(r"^  (--pace-[\w-]+(?:=\S+)?)", helped, re.MULTILINE))
-    (rows,) = tables(README, "Narrowing a run")
+    (rows,) = tables(OPTIONS, "Options")
     assert {row[0] for row in rows} == there
     names = {option.partition("=")[0] for option in there}
     assert "--pace-child" not in names
@@ -176,14 +148,17 @@ def test_options_are_those_of_the_command_line(pytester: pytest.Pytester) -> Non
 
 
 def test_settings_are_those_of_the_code() -> None:
-    general, of_cases = tables(EXTENSION, "Settings")
-    fields = {field.name: field.default for field in dataclasses.fields(Settings) if field.name != "cases"}
+    general, of_cases = tables(SETTINGS, "All settings")
+    fields = {
+        field.name: field.default for field in dataclasses.fields(Settings) if field.name not in ("outputs", "cases")
+    }
+    fields |= dict.fromkeys(OUTPUTS)
     assert [row[0] for row in general] == list(fields)
     for key, default, _ in general:
         if fields[key] is None:
             assert default == "", key
         else:
-            assert getattr(parse_settings(_toml(f"{key} = {default}"), "here"), key) == fields[key], key
+            assert getattr(parse_settings(_toml(f"{key} = {default}"), "here", OUTPUTS), key) == fields[key], key
     assert [row[0] for row in of_cases] == [field.name for field in dataclasses.fields(CaseSettings)]
 
 
@@ -201,13 +176,13 @@ def _toml(text: str) -> dict[str, object]:
 )
 def test_settings_that_are_printed_load(block: Block, tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(block.text, "utf-8")
-    assert load_settings(tmp_path) != Settings()
+    assert load_settings(tmp_path, OUTPUTS) != Settings()
 
 
 def test_acknowledgements_that_are_printed_load() -> None:
     named = [block for document in DOCUMENTS for block in blocks(document) if block.name == FILE_NAME]
     assert [len(parse_acknowledgements(block.text, block.name).entries) for block in named] == [1, 1]
-    (keys, *_) = tables("docs/file-format.md", "Acknowledged regressions")
+    (keys, *_) = tables(FORMATS, "Acknowledged regressions")
     assert [row[0] for row in keys] == [line.partition(" ")[0] for line in named[0].text.splitlines()[1:]]
 
 
@@ -217,30 +192,30 @@ def test_fixtures_are_all_listed() -> None:
         node for node in ast.parse(Path(provided.__file__).read_text("utf-8")).body if isinstance(node, ast.FunctionDef)
     ]
     there = [node.name for node in functions if any("fixture" in ast.dump(mark) for mark in node.decorator_list)]
-    listed = [*tables(EXTENSION, "The measurements"), *tables(EXTENSION, "The parts, one by one")]
+    listed = [*tables(NAMES, "The measurements"), *tables(NAMES, "The parts, one by one")]
     assert [row[0] for rows in listed for row in rows] == there
 
 
 def test_hooks_are_all_listed() -> None:
     there = {name for name in vars(hookspecs) if name.startswith("pytest_paceline_")}
-    (rows,) = tables(EXTENSION, "Hooks")
+    (rows,) = tables(NAMES, "Hooks")
     assert {row[0].partition("(")[0] for row in rows} == there
 
 
 @pytest.mark.parametrize(("kind", "section"), [(Model, "Models"), (Optimization, "Optimizations")])
 def test_fields_of_the_axes_are_all_listed(kind: type[Model | Optimization], section: str) -> None:
-    (rows,) = tables(EXTENSION, section)
+    (rows,) = tables(NAMES, section)
     assert [row[0] for row in rows] == [field.name for field in dataclasses.fields(kind)]
-    assert all(f"`{field.name}`" in text_of(EXTENSION) for field in dataclasses.fields(Prepared))
+    assert all(f"`{field.name}`" in text_of(NAMES) for field in dataclasses.fields(Prepared))
 
 
 def test_built_ins_are_all_listed() -> None:
-    (rows,) = tables(EXTENSION, "The built-in ones")
+    (rows,) = tables(BUILT_IN, "Optimizations")
     expected = {
         one.name: ("reference" if one.is_reference else str(one.fidelity), one.tolerance) for one in OPTIMIZATIONS
     }
     assert {row[0]: (row[1], float(row[2]) if row[2] else None) for row in rows} == expected
-    said = "\n".join(dict(sections(README))["What is there, and what is not yet"])
+    said = text_of(BUILT_IN)
     assert all(f"`{one.name}`" in said for one in (*MODELS, *OPTIMIZATIONS))
 
 
@@ -262,7 +237,7 @@ def matrix_cells() -> Iterator[tuple[tuple[str, str], str]]:
         if not line.startswith("|"):
             models = []
             continue
-        first, *said = (_plain(cell) for cell in line.strip("|").split("|"))
+        first, *said = (plain(cell) for cell in line.strip("|").split("|"))
         if first == "optimization":
             models = said
         elif models and not first.startswith("---"):
@@ -287,8 +262,8 @@ def test_verdicts_causes_and_exit_codes_are_those_of_the_code() -> None:
     ]
     treated = " ".join(title for title, _ in sections(VERDICTS))
     assert all(verdict.value in treated for verdict in Verdict)
-    for document, section in ((VERDICTS, "Exit codes"), (README, "A baseline and the gate")):
-        (codes,) = tables(document, section)
+    for document in (VERDICTS, OPTIONS, README):
+        (codes,) = tables(document, "Exit codes")
         meant = {int(row[0]): row[1] for row in codes if row[0].isdecimal()}
         assert meant.keys() == EXIT_CODES.keys()
         assert all(meant[code].startswith(meaning) for code, meaning in EXIT_CODES.items())
@@ -304,7 +279,7 @@ def test_notes_are_all_listed() -> None:
 
 
 def test_the_glossary_fixes_each_word_once() -> None:
-    words = re.findall(r"^\*\*(.+?)\*\*", text_of("docs/glossary.md"), re.MULTILINE)
+    words = re.findall(r"^\*\*(.+?)\*\*", text_of(GLOSSARY), re.MULTILINE)
     assert len({word.lower() for word in words}) == len(words)
     wanted = (
         "case metric sample estimate process run journal baseline save fingerprint key selection screen suspect band"
@@ -316,21 +291,19 @@ def test_the_glossary_fixes_each_word_once() -> None:
 
 # -- examples ----------------------------------------------------------------------------------------------------------
 
+COMPILES = "A model that cannot run, and a claim that must stay true"
+"""Loads torch's compiler, which does not survive being loaded twice: it runs in a process of its own."""
 EXAMPLES: Mapping[tuple[str, str], Mapping[str, int]] = {
-    (README, "Your own benchmark in 15 lines"): {"passed": 3},
-    (EXTENSION, "Axes"): {"passed": 2},
-    (EXTENSION, "Models"): {"passed": 5},
-    (EXTENSION, "Models of other libraries"): {"passed": 2},
-    (EXTENSION, "Models that generate"): {"passed": 3},
-    (EXTENSION, "Evidence that rejects a fake"): {"passed": 1, "failed": 1},
-    (EXTENSION, "What cannot be, and what must stay true while it is timed"): {"passed": 1, "skipped": 1},
-    (EXTENSION, "Devices"): {"passed": 1, "skipped": 1},
-    (EXTENSION, "The measurements"): {"passed": 4},
-    (EXTENSION, "The parts, one by one"): {"passed": 1},
+    (f"{HOW_TO}/own-models.md", "Axes of your own"): {"passed": 2},
+    (f"{HOW_TO}/own-models.md", "A folder of models"): {"passed": 5},
+    (f"{HOW_TO}/generation.md", "The benchmark"): {"passed": 3},
+    (f"{HOW_TO}/own-optimizations.md", "Evidence that rejects a fake"): {"passed": 1, "failed": 1},
+    (f"{HOW_TO}/own-optimizations.md", COMPILES): {"passed": 1, "skipped": 1},
+    (f"{HOW_TO}/devices.md", "Add a device"): {"passed": 1, "skipped": 1},
+    (f"{HOW_TO}/other-costs.md", "Measure the costs"): {"passed": 4},
+    (f"{HOW_TO}/other-costs.md", "Time something else"): {"passed": 1},
 }
 """What pytest says of the files that a section prints."""
-COMPILES = "What cannot be, and what must stay true while it is timed"
-"""Loads torch's compiler, which does not survive being loaded twice: it runs in a process of its own."""
 QUICK = "[tool.paceline]\nmeasure_s = 0.005\nwarmup_limit_s = 0.05\n"
 
 
@@ -351,12 +324,9 @@ def test_every_printed_program_is_tested() -> None:
     printed = {
         (document, block.section) for document in DOCUMENTS for block in blocks(document) if block.language == "python"
     }
-    assert printed == known | {("docs/file-format.md", "Reading them in Python")}
-
-
-def test_the_first_example_has_fifteen_lines() -> None:
-    (program,) = files_of(README, "Your own benchmark in 15 lines").values()
-    assert len(program.splitlines()) == 15
+    followed = {(document, block.section) for document in RECIPES for block in recipe(document)}
+    assert printed <= known | followed | {(FORMATS, "Reading them in Python")}
+    assert known <= printed
 
 
 @pytest.mark.parametrize(("document", "section"), EXAMPLES, ids=lambda value: value)
@@ -374,7 +344,7 @@ def test_an_example_does_what_is_printed(
     result.assert_outcomes(**EXAMPLES[document, section])
     printed = squeezed(result.stdout.str())
     for line in shown(document, section, "text").splitlines():
-        assert re.search(".*".join(map(re.escape, squeezed(line).split("…"))), printed), line
+        assert appears(line, printed), line
     runs = [read_run(path) for path in (pytester.path / ".paceline" / "runs").glob("*.jsonl")]
     assert all(run.complete for run in runs)
     assert len(runs) == any("measure" in program for program in files_of(document, section).values())
@@ -382,7 +352,7 @@ def test_an_example_does_what_is_printed(
 
 SCRIPTS = [
     (document, block.section, block.name)
-    for document in (METHOD, VERDICTS)
+    for document in (METHOD, AB, VERDICTS)
     for block in blocks(document)
     if block.language == "python"
 ]
@@ -409,8 +379,8 @@ def test_the_verdict_that_the_readme_explains_is_that_of_the_example() -> None:
 
 @pytest.fixture
 def stored(tmp_path: Path) -> Path:
-    """The run file that docs/file-format.md prints, each of its objects on one line."""
-    lines = [json.loads(block.text) for block in blocks("docs/file-format.md") if block.name == "run"]
+    """The run file that the page of formats prints, each of its objects on one line."""
+    lines = [json.loads(block.text) for block in blocks(FORMATS) if block.name == "run"]
     path = tmp_path / f"{lines[0]['id']}.jsonl"
     path.write_bytes(b"".join(codec.line_of(line) for line in lines))
     return path
@@ -434,12 +404,12 @@ def test_the_printed_run_is_one(stored: Path) -> None:
 
 
 def test_the_printed_baseline_is_what_would_be_written() -> None:
-    (text,) = [block.text for block in blocks("docs/file-format.md") if block.name == "baseline"]
+    (text,) = [block.text for block in blocks(FORMATS) if block.name == "baseline"]
     assert dump_baseline(parse_baseline(text)) == text
 
 
 def test_the_printed_reader_reads_it(stored: Path, tmp_path: Path) -> None:
-    (program,) = [block.text for block in blocks("docs/file-format.md") if block.language == "python"]
+    (program,) = [block.text for block in blocks(FORMATS) if block.language == "python"]
     (tmp_path / "read.py").write_text(program, "utf-8")
     done = subprocess.run(
         [sys.executable, "read.py", stored], cwd=tmp_path, capture_output=True, text=True, check=False

@@ -9,19 +9,13 @@ from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from paceline.baselines.ab.plan import planned_epochs
-from paceline.baselines.ab.settings import Rule, is_cleared
+from paceline.baselines.ab.settings import ABSettings, is_cleared
 from paceline.baselines.judgement.verdicts import Verdict
-from paceline.baselines.stats.power import (
-    detectable,
-    epochs_to_detect,
-    hodges_lehmann,
-    least_epochs,
-    spread,
-    walsh_interval,
-)
+from paceline.baselines.records.direction import LOWER, Direction
+from paceline.baselines.stats.power import detectable, epochs_to_detect
 from paceline.baselines.stats.serial_correlation import dependent_p, dependent_reach, inflation, serial_correlation
-from paceline.baselines.stats.signed_rank import Side
-from paceline.baselines.stored.compare import percent
+from paceline.baselines.stats.signed_rank import Side, hodges_lehmann, least_epochs, spread, walsh_interval
+from paceline.baselines.text.numbers import percent
 
 K = TypeVar("K", bound=Hashable)
 
@@ -77,18 +71,19 @@ def holm(p_values: Sequence[float], alpha: float) -> tuple[HolmTest, ...]:
 
 def decide(
     effects_by_key: Mapping[K, Sequence[float]],
-    rule: Rule,
+    settings: ABSettings,
     *,
-    rules: Mapping[K, Rule] = MappingProxyType({}),
-    higher_is_better: Collection[K] = frozenset(),
+    by_key: Mapping[K, ABSettings] = MappingProxyType({}),
+    directions: Mapping[K, Direction] = MappingProxyType({}),
 ) -> Mapping[K, Decision]:
     """The decisions on all suspects of one confirmation, by their fresh epochs.
 
     Each suspect's effects stand in the order they were measured: where one epoch resembles the next, all of them count
     less (:mod:`serial_correlation`). They must not be those that raised the suspicion, and their number must
     not depend on what they say, but that what is :func:`cleared` may have no more: then Holm's correction is over these
-    suspects only, with ``alpha`` for each direction. ``rules`` are those of keys with a band, or a number of epochs,
-    of their own; ``higher_is_better`` the keys whose metric is a rate. A suspect without epochs counts, too.
+    suspects only, with ``alpha`` for each direction. ``by_key`` are the settings of keys with a band, or a number of
+    epochs, of their own; ``directions`` those of keys of which less is not better. A suspect without epochs counts,
+    too.
 
     Raises
     ------
@@ -99,8 +94,8 @@ def decide(
     for key, effects in effects_by_key.items():
         if not all(math.isfinite(effect) for effect in effects):
             raise ValueError(f"an effect of {key} is not a finite number: {list(effects)}")
-        worse[key] = tuple(-effect if key in higher_is_better else effect for effect in effects)
-    own = {key: rules.get(key, rule) for key in worse}
+        worse[key] = tuple(directions.get(key, LOWER).for_the_worse(effect) for effect in effects)
+    own = {key: by_key.get(key, settings) for key in worse}
     correlation = serial_correlation(worse.values())
     estimates = {key: _Estimate.of(effects, own[key], correlation) for key, effects in worse.items()}
 
@@ -111,14 +106,14 @@ def decide(
         null = math.log1p(own[key].null)
         return dependent_p(worse[key], null if side == "greater" else -null, side, correlation)
 
-    up = holm([p_value(key, "greater") for key in worse], rule.alpha)
-    down = holm([p_value(key, "less") for key in worse], rule.alpha)
+    up = holm([p_value(key, "greater") for key in worse], settings.alpha)
+    down = holm([p_value(key, "less") for key in worse], settings.alpha)
     # Had it not been cleared, it would have had all epochs.
     planned = {key: planned_epochs(len(worse), own[key]) for key, one in estimates.items() if one.is_cleared}
     return {
         key: _decide_one(
             _evidence(worse[key], estimates[key], own[key], correlation, *tests, planned=planned.get(key, 0)),
-            key in higher_is_better,
+            directions.get(key, LOWER),
         )
         for key, *tests in zip(worse, up, down, strict=True)
     }
@@ -126,9 +121,9 @@ def decide(
 
 def cleared(
     effects_by_key: Mapping[K, Sequence[float]],
-    rule: Rule,
+    settings: ABSettings,
     *,
-    rules: Mapping[K, Rule] = MappingProxyType({}),
+    by_key: Mapping[K, ABSettings] = MappingProxyType({}),
     among: Collection[K] | None = None,
 ) -> frozenset[K]:
     """The suspects that need no further epochs (:func:`paceline.baselines.ab.settings.is_cleared`); arguments as of
@@ -137,7 +132,7 @@ def cleared(
     return frozenset(
         key
         for key in (effects_by_key if among is None else among)
-        if _Estimate.of(effects_by_key[key], rules.get(key, rule), correlation).is_cleared
+        if _Estimate.of(effects_by_key[key], by_key.get(key, settings), correlation).is_cleared
     )
 
 
@@ -150,20 +145,20 @@ class _Estimate(NamedTuple):
     is_cleared: bool = False
 
     @classmethod
-    def of(cls, effects: Sequence[float], rule: Rule, correlation: float) -> _Estimate:
+    def of(cls, effects: Sequence[float], settings: ABSettings, correlation: float) -> _Estimate:
         if len(effects) == 0:
             return cls()
         factor, effect = inflation(correlation), hodges_lehmann(effects)
-        interval = walsh_interval(effects, rule.confidence)
+        interval = walsh_interval(effects, settings.confidence)
         if interval is not None:
             interval = (effect - factor * (effect - interval[0]), effect + factor * (interval[1] - effect))
-        return cls(effect, interval, is_cleared(effect, interval, rule))
+        return cls(effect, interval, is_cleared(effect, interval, settings))
 
 
 class _Evidence(NamedTuple):
     """The numbers of one suspect, as effects for the worse: positive is slower, of a rate too."""
 
-    rule: Rule
+    settings: ABSettings
     epochs: int
     factor: float
     up: HolmTest
@@ -191,7 +186,7 @@ class _Evidence(NamedTuple):
 def _evidence(
     effects: Sequence[float],
     estimate: _Estimate,
-    rule: Rule,
+    settings: ABSettings,
     correlation: float,
     up: HolmTest,
     down: HolmTest,
@@ -201,54 +196,51 @@ def _evidence(
     factor, sigma, found = inflation(correlation), spread(effects), None
     if sigma is not None:
         epochs = max(len(effects), planned)
-        found = detectable_for_the_worse(factor * sigma, epochs, up.level, rule)
+        found = detectable_for_the_worse(factor * sigma, epochs, up.level, settings)
         if found is not None and correlation:
-            reach = dependent_reach(effects, up.level, rule.power, correlation)
-            found = max(found, math.log1p(rule.null) + reach)
-    return _Evidence(rule, len(effects), factor, up, down, estimate, sigma, found)
+            reach = dependent_reach(effects, up.level, settings.power, correlation)
+            found = max(found, math.log1p(settings.null) + reach)
+    return _Evidence(settings, len(effects), factor, up, down, estimate, sigma, found)
 
 
 def detectable_for_the_worse(
-    sigma: float, epochs: int, level: float, rule: Rule, *, screened: bool = False
+    sigma: float, epochs: int, level: float, settings: ABSettings, *, screened: bool = False
 ) -> float | None:
-    """:func:`detectable` by a rule's settings; ``screened`` where both looks of a screen come
+    """:func:`detectable` by the settings of an A/B; ``screened`` where both looks of a screen come
     before."""
     return detectable(
         sigma,
         epochs,
         level=level,
-        null=math.log1p(rule.null),
-        min_effect=math.log1p(rule.min_effect),
-        power=rule.power,
-        looks=rule.looks(sigma) if screened else (),
-        clearing=rule.clearing,
+        null=math.log1p(settings.null),
+        min_effect=math.log1p(settings.band),
+        power=settings.power,
+        looks=settings.looks(sigma) if screened else (),
+        clearing=settings.clearing,
     )
 
 
-def as_fraction(effect: float | None, *, is_rate: bool) -> float | None:
-    """An effect for the worse as a fraction of the base: of a rate, how much smaller it gets."""
-    if effect is None:
-        return None
-    return -math.expm1(-effect) if is_rate else math.expm1(effect)
+def as_loss(effect: float | None, direction: Direction) -> float | None:
+    """An effect for the worse as a fraction of the base, where there is one."""
+    return None if effect is None else direction.loss(effect)
 
 
-def _decide_one(one: _Evidence, is_rate: bool) -> Decision:
+def _decide_one(one: _Evidence, direction: Direction) -> Decision:
     if one.epochs == 0:
         enough = _needed(one)
         reason = f"suspect, and not one epoch of a confirmation was measured: about {enough} would decide"
         return Decision(Verdict.INCONCLUSIVE, reason, 0, epochs_needed=enough)
     verdict, finding, needed = _verdict(one)
-    sign = -1 if is_rate else 1
-    low, high = sorted(sign * end for end in one.interval) if one.interval else (None, None)
-    found = as_fraction(one.detectable, is_rate=is_rate)
+    low, high = sorted(map(direction.for_the_worse, one.interval)) if one.interval else (None, None)
+    effect, found = direction.for_the_worse(one.effect), as_loss(one.detectable, direction)
     independent = round(one.epochs / one.factor**2)
     worth = f" (worth {independent}: one resembles the next)" if independent < one.epochs else ""
-    seen = f"{_change(sign * one.effect, low, high)} over {one.epochs} epochs{worth}"
+    seen = f"{_change(effect, low, high)} over {one.epochs} epochs{worth}"
     return Decision(
         verdict,
         f"{seen}: {finding}{would_have_found(found)}",
         one.epochs,
-        sign * one.effect,
+        effect,
         low,
         high,
         one.test.p,
@@ -261,57 +253,59 @@ def _decide_one(one: _Evidence, is_rate: bool) -> Decision:
 
 def _verdict(one: _Evidence) -> tuple[Verdict, str, int | None]:
     """The verdict, why, and where it is none how many epochs would do. The first that holds."""
-    rule, test = one.rule, one.test
-    band = math.log1p(rule.min_effect)
+    settings, test = one.settings, one.test
+    band = math.log1p(settings.band)
     chance = f"p = {test.p:.2g}, asked for ≤ {test.level:.2g}"
     if one.interval is None:
         needed = _needed(one)
         return Verdict.INCONCLUSIVE, f"too few for an interval; about {needed} would decide", needed
     if test.is_rejected and abs(one.effect) >= band:
         verdict = Verdict.REGRESSED if one.effect > 0 else Verdict.IMPROVED
-        return verdict, f"at least the {_percent(rule.min_effect)} that matter, and not by chance ({chance})", None
+        return verdict, f"at least the {_percent(settings.band)} that matter, and not by chance ({chance})", None
     if -band <= one.interval[0] and one.interval[1] <= band:
-        return Verdict.UNCHANGED, f"the whole interval lies within ±{_percent(rule.min_effect)}", None
+        return Verdict.UNCHANGED, f"the whole interval lies within ±{_percent(settings.band)}", None
     if one.estimate.is_cleared:
-        finding = f"no suspect any more (from {_percent(rule.screen_threshold)}), and the interval excludes the "
-        return Verdict.NO_CHANGE_SEEN, f"{finding}{_percent(rule.promise)} that are promised", None
+        finding = f"no suspect any more (from {_percent(settings.screen_threshold)}), and the interval excludes the "
+        return Verdict.NO_CHANGE_SEEN, f"{finding}{_percent(settings.promise)} that are promised", None
     if one.detectable is None:
         needed = _needed(one)
         finding = f"so few cannot convict (p ≤ {test.level:.2g} is asked for, {2.0**-one.epochs:.2g} is the least that "
         return Verdict.INCONCLUSIVE, f"{finding}they can show); about {needed} would decide", needed
-    if one.detectable > math.log1p(rule.promise):
+    if one.detectable > math.log1p(settings.promise):
         needed = _needed(one)
-        finding = f"too restless to find the {_percent(rule.promise)} that are promised; about {needed} would decide"
+        finding = (
+            f"too restless to find the {_percent(settings.promise)} that are promised; about {needed} would decide"
+        )
         return Verdict.INCONCLUSIVE, finding, needed
     nearest = min(abs(end) for end in one.interval)
-    if abs(one.effect) >= band and one.interval[0] * one.interval[1] > 0 and nearest > math.log1p(rule.null):
+    if abs(one.effect) >= band and one.interval[0] * one.interval[1] > 0 and nearest > math.log1p(settings.null):
         needed = _needed(one, target=abs(one.effect))
         finding = f"hardly nothing, and too little to convict ({chance})"
         return Verdict.INCONCLUSIVE, f"{finding}; about {needed} would decide", needed
     if test.is_rejected:
-        return Verdict.NO_CHANGE_SEEN, f"not by chance, but less than the {_percent(rule.min_effect)} that matter", None
+        return Verdict.NO_CHANGE_SEEN, f"not by chance, but less than the {_percent(settings.band)} that matter", None
     return Verdict.NO_CHANGE_SEEN, f"what chance does ({chance})", None
 
 
 def _needed(one: _Evidence, target: float | None = None) -> int:
     """About how many epochs would decide: enough to reject, for an interval, and to find what is promised, or the
     effect that was seen (``target``)."""
-    rule, level = one.rule, one.test.level
-    least = max(least_epochs(level), rule.least_epochs)
+    settings, level = one.settings, one.test.level
+    least = max(least_epochs(level), settings.least_epochs)
     if one.sigma is None:
-        return max(least, rule.confirm_epochs)
+        return max(least, settings.confirm_epochs)
     finding = epochs_to_detect(
-        math.log1p(rule.promise) if target is None else target,
+        math.log1p(settings.promise) if target is None else target,
         one.factor * one.sigma,
         level=level,
-        null=math.log1p(rule.null),
+        null=math.log1p(settings.null),
         # An effect that was seen is already large enough: only the test is lacking.
-        min_effect=math.log1p(rule.min_effect) if target is None else 0.0,
-        power=rule.power,
+        min_effect=math.log1p(settings.band) if target is None else 0.0,
+        power=settings.power,
     )
     if one.factor > 1 and one.detectable is not None:
         # Dependent epochs narrow the mean as independent ones do, with the root of their number.
-        null, goal = math.log1p(rule.null), math.log1p(rule.promise) if target is None else target
+        null, goal = math.log1p(settings.null), math.log1p(settings.promise) if target is None else target
         finding = max(finding, math.ceil(one.epochs * ((one.detectable - null) / (goal - null)) ** 2))
     return max(least, finding, one.epochs + 1)
 

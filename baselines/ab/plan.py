@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 from functools import cache
 
-from paceline.baselines.ab.settings import Rule
-from paceline.baselines.stats.power import approximate_epochs, chance_to_convict, least_epochs
+from paceline.baselines.ab.settings import ABSettings
+from paceline.baselines.stats.power import approximate_epochs, chance_to_convict
+from paceline.baselines.stats.signed_rank import least_epochs
 
 MOST_EPOCHS = 128
 """That are planned for: beyond it the settings ask for something that no session would be given the time for."""
@@ -20,50 +21,50 @@ SIGMA_STEP = 0.001
 """To which a scatter is rounded up: it is not known better, and a plan is simulated once for all that are alike."""
 
 
-def planned_epochs(suspects: int, rule: Rule, sigma: float = 0.0) -> int:
+def planned_epochs(suspects: int, settings: ABSettings, sigma: float = 0.0) -> int:
     """How many epochs the confirmation of one of so many suspects has, if none of them clears it.
 
-    ``sigma`` is the scatter of its epochs (σ_e) by its screen. Where that is beyond what the rule plans for, so many
-    more that they find the planned effect, but no more than ``restless_epochs`` for it. Raises as
+    ``sigma`` is the scatter of its epochs (σ_e) by its screen. Where that is beyond what the settings plan for, so
+    many more that they find the planned effect, but no more than ``restless_epochs`` for it. Raises as
     :func:`epochs_needed`.
     """
-    if rule.fixed_epochs:
-        return rule.fixed_epochs
-    least = max(rule.confirm_epochs, epochs_needed(suspects, rule))
-    if suspects < 1 or sigma <= rule.plan_sigma:
+    if settings.fixed_epochs:
+        return settings.fixed_epochs
+    least = max(settings.confirm_epochs, epochs_needed(suspects, settings))
+    if suspects < 1 or sigma <= settings.plan_sigma:
         return least
     rounded = SIGMA_STEP * math.ceil(sigma / SIGMA_STEP)
-    return max(least, _fewest(suspects, rule, rounded, rule.restless_epochs) or rule.restless_epochs)
+    return max(least, _fewest(suspects, settings, rounded, settings.restless_epochs) or settings.restless_epochs)
 
 
-def epochs_needed(suspects: int, rule: Rule) -> int:
+def epochs_needed(suspects: int, settings: ABSettings) -> int:
     """How many epochs a confirmation of so many suspects takes: the fewest that can reject at α/m, that give an
     interval, and that find the planned effect with the planned power (simulated). 0 without suspects.
 
     Raises
     ------
     ValueError
-        More than 128 would be needed: the rule's plan asks too much.
+        More than 128 would be needed: the settings' plan asks too much.
     """
     if suspects < 1:
         return 0
-    found = _fewest(suspects, rule, rule.plan_sigma, MOST_EPOCHS)
+    found = _fewest(suspects, settings, settings.plan_sigma, MOST_EPOCHS)
     if found is None:
         raise ValueError(
-            f"{MOST_EPOCHS} epochs do not find {100 * rule.plan_effect:g} % among {suspects} suspects that scatter by "
-            f"{100 * rule.plan_sigma:g} %: raise plan_effect, or lower plan_power"
+            f"{MOST_EPOCHS} epochs do not find {100 * settings.plan_effect:g} % among {suspects} suspects that scatter "
+            f"by {100 * settings.plan_sigma:g} %: raise plan_effect, or lower plan_power"
         )
     return found
 
 
 @cache
-def _fewest(suspects: int, rule: Rule, sigma: float, most: int) -> int | None:
-    target, level = math.log1p(rule.plan_effect), rule.alpha / suspects
-    null, min_effect = math.log1p(rule.null), math.log1p(rule.min_effect)
-    about = approximate_epochs(target, sigma, level=level, null=null, min_effect=min_effect, power=rule.plan_power)
-    first = max(least_epochs(level), rule.least_epochs, about // 2)
+def _fewest(suspects: int, settings: ABSettings, sigma: float, most: int) -> int | None:
+    target, level = math.log1p(settings.plan_effect), settings.alpha / suspects
+    null, min_effect = math.log1p(settings.null), math.log1p(settings.band)
+    about = approximate_epochs(target, sigma, level=level, null=null, min_effect=min_effect, power=settings.plan_power)
+    first = max(least_epochs(level), settings.least_epochs, about // 2)
     for epochs in range(first, most + 1) if about <= most else ():
-        settings = {"level": level, "null": null, "min_effect": min_effect}
-        if chance_to_convict(target, sigma, epochs, **settings, clearing=rule.clearing) >= rule.plan_power:
+        bounds = {"level": level, "null": null, "min_effect": min_effect}
+        if chance_to_convict(target, sigma, epochs, **bounds, clearing=settings.clearing) >= settings.plan_power:
             return epochs
     return None

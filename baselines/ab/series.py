@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from paceline.baselines.judgement.bands import band_of, resolved_band
+from paceline.baselines.judgement.exact import within_tolerance
 from paceline.baselines.judgement.verdicts import Policy
 from paceline.baselines.records import Epoch, Key, Metric
-from paceline.baselines.stats.power import NoRatioError, effect_of, turn_estimates
-from paceline.baselines.stored.compare import band_of
-from paceline.baselines.stored.promote import within_tolerance
+from paceline.baselines.stats.effects import NoRatioError, effect_of, turn_estimates
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Series:
 
     def band(self, policy: Policy) -> float:
         """The smallest change of interest: never less than what the metric can tell apart at all."""
-        band = band_of(self.key.case, policy)
-        return max(band, self.metric.resolution / min(self.base)) if self.effects else band
+        case = self.key.case
+        return resolved_band(case, self.metric, self.base, policy) if self.effects else band_of(case, policy)
 
     @property
     def has_moved(self) -> bool:
@@ -57,7 +57,7 @@ def series_by_key(epochs: Sequence[Epoch]) -> dict[Key, Series]:
     """
     groups: dict[Key, list[Epoch]] = {}
     for epoch in epochs:
-        if epoch.metric.rule != "shown":
+        if epoch.metric.judging.is_judged:
             groups.setdefault(epoch.key, []).append(epoch)
     return {key: _series_of(sorted(group, key=lambda epoch: epoch.number)) for key, group in groups.items()}
 
@@ -72,7 +72,7 @@ def _series_of(epochs: Sequence[Epoch]) -> Series:
     base = tuple(float(np.median(np.concatenate([sides.base for sides in builds]))) for builds in estimates)
     new = tuple(float(np.median(np.concatenate([sides.new for sides in builds]))) for builds in estimates)
     series = Series(tuple(epochs), base, new)
-    if first.metric.rule == "exact":
+    if not first.metric.judging.scatters:
         return series
     try:
         effects = tuple(effect_of(epoch, builds) for epoch, builds in zip(epochs, estimates, strict=True))

@@ -1,8 +1,8 @@
 """The settings of an A/B, and what makes its screen suspicious and takes the suspicion back.
 
-Effects are natural logarithms of new over base (:func:`epoch_effect`). A threshold of 2 % is
-log 1.02 in either direction: for a time that is 2 % longer, for a rate the 2 % that each unit of work takes longer. So
-swapping the sides swaps *regressed* and *improved* and changes nothing else.
+Effects are natural logarithms of new over base (:func:`paceline.baselines.stats.effects.epoch_effect`). A threshold of
+2 % is log 1.02 in either direction: for a time that is 2 % longer, for a rate the 2 % that each unit of work takes
+longer. So swapping the sides swaps *regressed* and *improved* and changes nothing else.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from dataclasses import dataclass
 
 from scipy.special import ndtri
 
-from paceline.baselines.stats.power import Clearing, Look, deviation, hodges_lehmann, least_epochs
+from paceline.baselines.stats.power import Clearing, Look, deviation
+from paceline.baselines.stats.signed_rank import hodges_lehmann, least_epochs
 
 
 @dataclass(frozen=True)
-class Rule:
+class ABSettings:
     """The settings of an A/B. Fractions, not percent.
 
-    ``null``: a suspect is convicted only where its effect is shown to exceed this. ``min_effect``: and where its
+    ``null``: a suspect is convicted only where its effect is shown to exceed this. ``band``: and where its
     estimate is at least this. ``alpha``: chance, in a run, of one false *regressed* (and as much of one false
     *improved*). ``confidence``: of the intervals. ``power``: with which the detectable change is found; where that is
     larger than ``promise`` nothing is decided. ``screen_threshold``: a suspect's estimate after the ``screen_epochs``;
@@ -38,7 +39,7 @@ class Rule:
     """
 
     null: float = 0.005
-    min_effect: float = 0.02
+    band: float = 0.02
     alpha: float = 0.01
     confidence: float = 0.95
     power: float = 0.8
@@ -56,19 +57,19 @@ class Rule:
 
     def __post_init__(self) -> None:
         least = self.least_epochs if 0 < self.confidence < 1 else 0
-        at_most = f"0 or more and at most min_effect ({self.min_effect:g}): what is convicted must first be suspect"
+        at_most = f"0 or more and at most band ({self.band:g}): what is convicted must first be suspect"
         demands = (
             ("confidence", 0 < self.confidence < 1, "between 0 and 1"),
             ("alpha", 0 < self.alpha < 0.5, "between 0 and 0.5"),
             ("power", 0.5 <= self.power < 1, "0.5 or more and below 1"),
             ("plan_power", 0.5 <= self.plan_power < 1, "0.5 or more and below 1"),
-            ("null", 0 <= self.null <= self.min_effect, f"between 0 and min_effect ({self.min_effect:g})"),
-            ("promise", self.min_effect < self.promise, f"above min_effect ({self.min_effect:g})"),
-            ("plan_effect", self.min_effect < self.plan_effect, f"above min_effect ({self.min_effect:g})"),
+            ("null", 0 <= self.null <= self.band, f"between 0 and band ({self.band:g})"),
+            ("promise", self.band < self.promise, f"above band ({self.band:g})"),
+            ("plan_effect", self.band < self.plan_effect, f"above band ({self.band:g})"),
             ("plan_sigma", 0 <= self.plan_sigma < 1, "0 or more and below 1"),
-            ("screen_threshold", 0 <= self.screen_threshold <= self.min_effect, at_most),
+            ("screen_threshold", 0 <= self.screen_threshold <= self.band, at_most),
             ("screen_epochs", self.screen_epochs >= 2, "2 or more: one epoch does not tell how much epochs scatter"),
-            ("second_look_threshold", 0 <= self.second_look_threshold <= self.min_effect, at_most),
+            ("second_look_threshold", 0 <= self.second_look_threshold <= self.band, at_most),
             ("second_look_epochs", self.second_look_epochs >= 1, "1 or more"),
             ("confirm_epochs", self.confirm_epochs >= least, f"{least} or more, for an interval at that confidence"),
             ("restless_epochs", self.restless_epochs >= self.confirm_epochs, "confirm_epochs or more"),
@@ -105,18 +106,18 @@ class Rule:
         both = self.screen_epochs + self.second_look_epochs
         return look(self.screen_epochs, self.screen_threshold), look(both, self.second_look_threshold)
 
-    def with_band(self, band: float) -> Rule:
-        """This rule for a case whose smallest change of interest is ``band`` instead of ``min_effect``.
+    def with_band(self, band: float) -> ABSettings:
+        """These settings for a case whose smallest change of interest is ``band`` instead of this.
 
         The screen's thresholds keep their proportion to it. The null only shrinks with it, and the promise and the
         planned effect only grow with it.
         """
-        if band == self.min_effect:
+        if band == self.band:
             return self
-        factor = band / self.min_effect if self.min_effect else 1.0
+        factor = band / self.band if self.band else 1.0
         return dataclasses.replace(
             self,
-            min_effect=band,
+            band=band,
             null=self.null * min(factor, 1.0),
             promise=self.promise * max(factor, 1.0),
             screen_threshold=self.screen_threshold * factor,
@@ -125,19 +126,19 @@ class Rule:
         )
 
 
-def is_suspect(effects: Sequence[float], rule: Rule) -> bool:
+def is_suspect(effects: Sequence[float], settings: ABSettings) -> bool:
     """Whether the first look's few epochs raise suspicion, in either direction: their estimate is at the threshold or
     beyond. No test: what is let in here is tested on fresh epochs, and only that costs."""
-    return abs(hodges_lehmann(effects)) >= math.log1p(rule.screen_threshold)
+    return abs(hodges_lehmann(effects)) >= math.log1p(settings.screen_threshold)
 
 
-def stays_suspect(effects: Sequence[float], rule: Rule) -> bool:
+def stays_suspect(effects: Sequence[float], settings: ABSettings) -> bool:
     """Whether all epochs of a screen, those of the first and of the second look together, leave the suspicion: what
     chance moved in the first few comes back, what is real stays. Only then a confirmation is worth its time."""
-    return abs(hodges_lehmann(effects)) >= math.log1p(rule.second_look_threshold)
+    return abs(hodges_lehmann(effects)) >= math.log1p(settings.second_look_threshold)
 
 
-def is_cleared(effect: float, interval: tuple[float, float] | None, rule: Rule) -> bool:
+def is_cleared(effect: float, interval: tuple[float, float] | None, settings: ABSettings) -> bool:
     """Whether the epochs of a confirmation so far take the suspicion back: the estimate would not even be suspect to a
     screen's first look, and the ``interval`` excludes a change of the promised size in either direction.
 
@@ -145,5 +146,5 @@ def is_cleared(effect: float, interval: tuple[float, float] | None, rule: Rule) 
     futility bound that is not binding; Jennison & Turnbull, Group Sequential Methods, 2000), so that it costs none of
     the level, and of the power what simulating it says.
     """
-    threshold, bound, _ = rule.clearing
+    threshold, bound, _ = settings.clearing
     return interval is not None and abs(effect) < threshold and -bound < interval[0] and interval[1] < bound

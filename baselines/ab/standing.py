@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from paceline.baselines.records import Epoch, Key
-from paceline.baselines.stats.power import NoRatioError, epoch_effect, hodges_lehmann, walsh_interval
-from paceline.baselines.stored.compare import percent
+from paceline.baselines.stats.effects import NoRatioError, epoch_effect
+from paceline.baselines.stats.signed_rank import hodges_lehmann, walsh_interval
+from paceline.baselines.text.numbers import percent
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Effects:
         """Take in epochs of sampled metrics, of ``keys`` only where they are given; what has no ratio is left out."""
         for epoch in epochs:
             key = epoch.key
-            if epoch.metric.rule != "sampled" or (keys is not None and key not in keys):
+            if not epoch.metric.judging.scatters or (keys is not None and key not in keys):
                 continue
             try:
                 self._effects.setdefault(key, []).append(epoch_effect(epoch))

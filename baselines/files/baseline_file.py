@@ -13,17 +13,9 @@ from typing import Any
 from paceline.baselines.files import codec
 from paceline.baselines.files.atomic import FormatError, NewerFormatError, check_name, read_bytes
 from paceline.baselines.files.strict_json import Fields, moment, parse_json
-from paceline.baselines.records import FORMAT, Baseline, Entry, Key, Metric, Save
+from paceline.baselines.records import FORMAT, Baseline, Entry, Key, Save
 
-__all__ = ["FormatError", "dump_baseline", "entry_order", "load_baseline", "parse_baseline", "shortened"]
-
-SIGNIFICANT_DIGITS = 6
-"""Of a sampled estimate: a hundred times finer than anything that is judged."""
-
-
-def shortened(metric: Metric, value: float) -> float:
-    """An estimate as the file keeps it. Exact metrics keep every digit, since any change of theirs is real."""
-    return float(value) if metric.rule == "exact" else float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+__all__ = ["FormatError", "dump_baseline", "entry_order", "load_baseline", "parse_baseline"]
 
 
 def entry_order(entry: Entry) -> tuple[Any, ...]:
@@ -98,7 +90,7 @@ def _entry_to_json(entry: Entry, labels: list[str]) -> codec.Json:
     return {
         "case": codec.case_to_json(entry.case),
         "metric": codec.metric_to_json(entry.metric),
-        "estimates": [codec.plain(shortened(entry.metric, estimate)) for estimate in entry.estimates],
+        "estimates": [codec.plain(entry.metric.judging.shortened(estimate)) for estimate in entry.estimates],
         "save": labels[entry.save],
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from paceline.baselines.files.atomic import FormatError, NewerFormatError, check_name
 from paceline.baselines.files.progress_codec import part_to_json, parts_from_json
@@ -25,6 +25,8 @@ from paceline.baselines.records import (
     Run,
     Save,
 )
+from paceline.baselines.records.direction import DIRECTIONS, Better
+from paceline.baselines.records.judging import JUDGINGS, Rule
 
 Json = dict[str, Any]
 _COUNTS = frozenset({"cpus", "major_faults", "swapped_pages", "throttle_events", "turn_calls"})
@@ -89,8 +91,8 @@ def metric_to_json(metric: Metric) -> Json:
 def metric_from_json(fields: Fields) -> Metric:
     """A metric."""
     name, unit = fields.text("name", MAX_NAME), fields.text("unit", MAX_NAME)
-    better = cast(Literal["lower", "higher"], fields.choice("better", ("lower", "higher")))
-    rule = cast(Literal["sampled", "exact", "shown"], fields.choice("rule", ("sampled", "exact", "shown")))
+    better = cast(Better, fields.choice("better", tuple(DIRECTIONS)))
+    rule = cast(Rule, fields.choice("rule", tuple(JUDGINGS)))
     tolerance = fields.number("tolerance") if "tolerance" in fields else 0.0
     resolution = fields.number("resolution") if "resolution" in fields else 0.0
     for field, value in (("tolerance", tolerance), ("resolution", resolution)):

@@ -95,7 +95,7 @@ def _why_not_needed(entry: Acknowledgement, comparison: Comparison) -> str:
         return f"it is {verdict.value}"
     if verdict is Verdict.SUSPECT and comparison.is_worse is False:
         return "it moved for the better"
-    worst = entry.high if comparison.metric.better == "lower" else -entry.low
+    worst = max(comparison.metric.direction.for_the_worse(end) for end in (entry.low, entry.high))
     if verdict is Verdict.NO_CHANGE_SEEN and detectable is not None and detectable <= worst:
         return f"no change is seen, and one of {100 * detectable:.1f} % would have been"
     return ""

@@ -1,6 +1,6 @@
-"""What disturbed a timing while it went on: rules over the samples in their order and over the conditions meanwhile.
+"""What disturbed a timing while it went on: analysers of the samples in their order and of the conditions meanwhile.
 
-Each rule is pure and returns a note or none; what was not recorded is not judged. Notes decide nothing.
+Each is pure and returns a note or none; what was not recorded is not judged. Notes decide nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from paceline.baselines.records import Conditions, Epoch, Key, Level, Measured, Metric, Note
 from paceline.baselines.stats.bimodality import two_levels
-from paceline.baselines.stats.power import turn_estimates
+from paceline.baselines.stats.effects import turn_estimates
+from paceline.baselines.stats.samples import estimates
 
 Array = npt.NDArray[np.float64]
 
@@ -45,7 +46,7 @@ OF_TIMING = frozenset({"foreign_load", "stolen_time", "swapping", "throttled", "
 
 def analyse_timing(measured: Measured) -> tuple[Note, ...]:
     """Everything that this module knows to say of one timing."""
-    if measured.metric.rule != "sampled":
+    if not measured.metric.judging.scatters:
         return ()
     calls = measured.conditions.turn_calls if measured.conditions else None
     series = _slowness(measured.metric, np.asarray(measured.samples))
@@ -56,15 +57,15 @@ def analyse_conditions(conditions: Conditions | None) -> tuple[Note, ...]:
     """What the machine did meanwhile."""
     if conditions is None:
         return ()
-    rules: tuple[Callable[[Conditions], Note | None], ...] = (_foreign_load, _stolen, _swapping, _throttled)
-    return tuple(note for rule in rules if (note := rule(conditions)) is not None)
+    analysers: tuple[Callable[[Conditions], Note | None], ...] = (_foreign_load, _stolen, _swapping, _throttled)
+    return tuple(note for analyser in analysers if (note := analyser(conditions)) is not None)
 
 
 def analyse_epochs(epochs: Iterable[Epoch]) -> dict[Key, tuple[Note, ...]]:
     """What disturbed the epochs of an A/B, by case and metric: each note once, with the number of epochs it is of."""
     found: dict[Key, list[dict[str, Note]]] = {}
     for epoch in epochs:
-        if epoch.metric.rule == "sampled":
+        if epoch.metric.judging.scatters:
             found.setdefault(epoch.key, []).append(_of_epoch(epoch))
     return {key: _counted(of_epochs) for key, of_epochs in found.items()}
 
@@ -88,29 +89,27 @@ def _counted(of_epochs: Sequence[dict[str, Note]]) -> tuple[Note, ...]:
 
 def _slowness(metric: Metric, samples: Array) -> Array:
     """Samples as something that grows when things get slower; empty where that says nothing."""
-    if metric.better == "lower":
-        return samples
-    return 1 / samples if (samples > 0).all() else samples[:0]
+    above, below = metric.direction.over(samples, np.ones_like(samples))
+    return above / below if (below > 0).all() else samples[:0]
 
 
 def _by_turn(series: Array, calls: int) -> Array:
-    """One value a turn, its lower quartile: within a turn the first call is a cold one."""
+    """One value a turn, its estimate: within a turn the first call is a cold one."""
     whole = len(series) // calls * calls
-    turns: Array = np.quantile(series[:whole].reshape(-1, calls), 0.25, axis=1) if calls > 1 else series
-    return turns
+    return estimates(series[:whole].reshape(-1, calls)) if calls > 1 else series
 
 
 def _of_series(metric: Metric, series: Array) -> tuple[Note, ...]:
-    rules: tuple[Callable[[Metric, Array], Note | None], ...] = (_time_rose, _two_levels)
-    return tuple(note for rule in rules if (note := rule(metric, series)) is not None)
+    analysers: tuple[Callable[[Metric, Array], Note | None], ...] = (_time_rose, _two_levels)
+    return tuple(note for analyser in analysers if (note := analyser(metric, series)) is not None)
 
 
 def _time_rose(metric: Metric, series: Array) -> Note | None:
     if len(series) < LEAST_SAMPLES:
         return None
-    quartiles = [float(np.quantile(part, 0.25)) for part in np.array_split(series, SECTIONS)]
-    rising = sum(later > earlier for earlier, later in combinations(quartiles, 2))
-    first, last = float(np.median(quartiles[:3])), float(np.median(quartiles[-3:]))
+    levels = [float(estimates(part)) for part in np.array_split(series, SECTIONS)]
+    rising = sum(later > earlier for earlier, later in combinations(levels, 2))
+    first, last = float(np.median(levels[:3])), float(np.median(levels[-3:]))
     if rising < RISING_PAIRS or last < first * (1 + RISE):
         return None
     return Note(

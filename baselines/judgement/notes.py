@@ -1,4 +1,4 @@
-"""Small pure rules that look at what was measured and say what a reader of the numbers must know."""
+"""Small pure analysers that look at what was measured and say what a reader of the numbers must know."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy.special import bdtrc
 from paceline.baselines.judgement.disturbance import analyse_timing
 from paceline.baselines.judgement.verdicts import Comparison, Policy
 from paceline.baselines.records import Level, Measured, Note, NotMeasured, Run
-from paceline.baselines.stats.samples import can_bound, estimate, paired_speedup
+from paceline.baselines.stats.samples import ESTIMATOR, can_bound_estimate, estimate, paired_speedup
 
 TIME_UNITS = frozenset({"ns", "us", "µs", "ms", "s"})
 COARSE_STEP = 0.01
@@ -23,8 +23,8 @@ RESTLESS = 1.10
 def analyse_measured(measured: Measured) -> tuple[Note, ...]:
     """What one measurement's own samples say: a coarse clock, too few samples, slower than its reference, and what
     disturbed it (:mod:`paceline.baselines.judgement.disturbance`)."""
-    rules: tuple[Callable[[Measured], Note | None], ...] = (_coarse_clock, _few_samples, _slower_than_reference)
-    found = (rule(measured) for rule in rules)
+    analysers: tuple[Callable[[Measured], Note | None], ...] = (_coarse_clock, _few_samples, _slower_than_reference)
+    found = (analyser(measured) for analyser in analysers)
     return (*(note for note in found if note is not None), *analyse_timing(measured))
 
 
@@ -49,14 +49,14 @@ def _coarse_clock(measured: Measured) -> Note | None:
 
 def _few_samples(measured: Measured) -> Note | None:
     count = len(measured.samples)
-    is_timed = measured.metric.unit in TIME_UNITS and measured.metric.rule == "sampled"
-    if not is_timed or can_bound(25, count):
+    is_timed = measured.metric.unit in TIME_UNITS and measured.metric.judging.scatters
+    if not is_timed or can_bound_estimate(count):
         return None
-    return Note(Level.INFO, "few_samples", f"only {count} samples: too few to bound the quartile that is judged")
+    return Note(Level.INFO, "few_samples", f"only {count} samples: too few to bound the {ESTIMATOR} that is judged")
 
 
 def _slower_than_reference(measured: Measured) -> Note | None:
-    if measured.metric.rule != "sampled":
+    if not measured.metric.judging.scatters:
         return None
     speedup = paired_speedup(measured.samples, measured.reference_samples, measured.metric.better)
     if speedup.ratio is None or speedup.low is None or speedup.high is None or speedup.high >= 1:
@@ -71,8 +71,8 @@ def _slower_than_reference(measured: Measured) -> Note | None:
 
 def analyse(run: Run) -> tuple[Note, ...]:
     """What a run as a whole says: cut, nothing measured, faults, a tree that cannot be rebuilt, a restless machine."""
-    rules: tuple[Callable[[Run], Note | None], ...] = (_cut, _nothing_measured, _faults, _dirty_tree, _restless)
-    found = (rule(run) for rule in rules)
+    analysers: tuple[Callable[[Run], Note | None], ...] = (_cut, _nothing_measured, _faults, _dirty_tree, _restless)
+    found = (analyser(run) for analyser in analysers)
     return tuple(note for note in found if note is not None)
 
 
@@ -133,7 +133,7 @@ def analyse_comparisons(comparisons: Iterable[Comparison], policy: Policy) -> tu
     """What all comparisons together say: a whole run that moved by a common factor points to the machine."""
     by_metric: dict[str, list[Comparison]] = {}
     for comparison in comparisons:
-        if comparison.metric.rule == "sampled" and comparison.ratio is not None:
+        if comparison.metric.judging.scatters and comparison.ratio is not None:
             by_metric.setdefault(comparison.metric.name, []).append(comparison)
     found = (_common_shift(group, policy) for group in by_metric.values())
     return tuple(note for note in found if note is not None)
@@ -148,7 +148,7 @@ def _common_shift(group: Sequence[Comparison], policy: Policy) -> Note | None:
     if abs(np.expm1(middle)) <= policy.band or chance > 0.01 or not is_common:
         return None
     metric = group[0].metric
-    worse = "worse" if (middle > 0) == (metric.better == "lower") else "better"
+    worse = "worse" if metric.direction.is_worse(middle) else "better"
     return Note(
         Level.WARNING,
         "common_shift",

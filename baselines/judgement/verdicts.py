@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -46,7 +47,7 @@ class Comparison(Keyed):
 
     ``base`` and ``new`` are the point estimates in the metric's unit. ``ratio`` is new over base, and ``low`` and
     ``high`` its interval at the policy's confidence; a ratio above 1 of a time is slower. ``detectable`` is the
-    smallest change (a fraction: 0.08 is 8 %) that the rule in use would have found with the policy's power. What does
+    smallest change (a fraction: 0.08 is 8 %) that would have been found with the policy's power. What does
     not exist is ``None``; as long as nothing judged it, it is inconclusive.
 
     Of an A/B, ``epochs`` are the effects of its epochs (natural logarithms of new over base, in their order), ``ratio``
@@ -85,7 +86,21 @@ class Comparison(Keyed):
         """Whether the change goes in the metric's bad direction; ``None`` where there is no ratio or no change."""
         if self.ratio is None or self.ratio == 1:
             return None
-        return (self.ratio > 1) == (self.metric.better == "lower")
+        return self.metric.direction.is_worse(self.ratio - 1)
+
+
+def severity(comparison: Comparison) -> tuple[object, ...]:
+    """Sorts what needs a person first, everywhere: by verdict (:data:`ORDER`); of one verdict the largest change for
+    the worse first and the largest for the better last; then by case and metric."""
+    moved = abs(comparison.ratio - 1) if comparison.ratio is not None else 0.0
+    signed = -moved if comparison.is_worse else moved
+    return (ORDER[comparison.verdict], signed, comparison.key.sort_key)
+
+
+def ratio_of(base: float, new: float) -> float | None:
+    """New over base; ``None`` where it says nothing (zero, opposite signs) or is no finite number."""
+    ratio = new / base if base else 0.0
+    return ratio if 0 < ratio < math.inf else None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from paceline.baselines.records import Metric
 
 LATENCY = Metric("latency_ns", "ns", "lower", "sampled")
-"""One call, device synchronized. Judged by its lower quartile."""
+"""One call, device synchronized."""
 DEVICE_TIME = Metric("device_time_ns", "ns", "lower", "shown")
 """The same call by the device's own events: without the host's launch overhead."""
 FIRST_CALL = Metric("first_call_ns", "ns", "lower", "shown")
@@ -18,13 +18,11 @@ SWEEP_THROUGHPUT = Metric("sweep_throughput_per_s", "1/s", "higher", "shown")
 """One point of the sweep."""
 SATURATION_BATCH_SIZE = Metric("saturation_batch_size", "samples", "lower", "shown")
 TIME_TO_FIRST_TOKEN = Metric("time_to_first_token_ns", "ns", "lower", "sampled")
-"""Prefill: the whole prompt, and the choice of the first token. Judged by its lower quartile."""
+"""Prefill: the whole prompt, and the choice of the first token."""
 TIME_PER_OUTPUT_TOKEN = Metric("time_per_output_token_ns", "ns", "lower", "sampled")
 """Decode: the time from the first token to the last over the tokens after the first, a sample a generation."""
 OUTPUT_TOKENS = Metric("output_tokens_per_s", "1/s", "higher", "shown")
 """Tokens of all sequences of the batch over the time of the whole generation, prefill included."""
-IN_TURNS = (LATENCY, THROUGHPUT, TIME_TO_FIRST_TOKEN, TIME_PER_OUTPUT_TOKEN)
-"""What both sides of an A/B time in turns."""
 PEAK_RSS = Metric("peak_rss_bytes", "B", "lower", "sampled", resolution=1 << 20)
 """Host memory that building, preparing and calling this case alone added at its highest. The kernel counts resident
 pages in batches a processor, and an allocator takes them by the hundred: less than a mebibyte says nothing."""

@@ -1,59 +1,20 @@
-"""The statistic of a same-session A/B: turns in pairs, builds within epochs, epochs as replicates.
+"""The power of an A/B's test, by simulation: the change that so many epochs find, and the epochs that a change takes.
 
-An *effect* is the natural logarithm of new over base. What differs between processes of the same code (where code and
-data lie in memory above all) is constant within one and random between them, so that the epoch, a pair of fresh
-processes, is the replicate: the turns of an epoch make one number, and only these numbers are tested. Much of it
-differs between two builds of a case in one process too, and is averaged out there, which is cheaper: one repeats at the
-level that scatters (Kalibera & Jones, Rigorous benchmarking in reasonable time, ISMM 2013). Taking turns cancels what
-moves both sides alike (Bulej et al., Duet benchmarking, ICPE 2020). The test itself is in
-:mod:`paceline.baselines.stats.signed_rank`.
+Effects, and the scatter of epochs (σ_e), are natural logarithms of new over base
+(:mod:`paceline.baselines.stats.effects`); so is ``min_effect``, which an estimate must reach: that of the band.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
 
-from paceline.baselines.records import Epoch, Metric
-from paceline.baselines.stats.samples import estimate
-from paceline.baselines.stats.signed_rank import (
-    Array,
-    Side,
-    critical_count,
-    hodges_lehmann,
-    least_epochs,
-    sign_flip_p,
-    spread,
-    walsh_averages,
-    walsh_interval,
-)
-
-__all__ = [
-    "Array",
-    "Clearing",
-    "Look",
-    "NoRatioError",
-    "Side",
-    "Sides",
-    "approximate_epochs",
-    "chance_to_convict",
-    "detectable",
-    "deviation",
-    "effect_of",
-    "epoch_effect",
-    "epochs_to_detect",
-    "hodges_lehmann",
-    "least_epochs",
-    "sign_flip_p",
-    "spread",
-    "turn_estimates",
-    "walsh_interval",
-]
+from paceline.baselines.stats.signed_rank import Array, critical_count, least_epochs, walsh_averages
 
 SEED = 1963
 """Of everything that is simulated here, so that one and the same data are always judged alike."""
@@ -63,69 +24,6 @@ MOST_SIMULATED = 32
 """Epochs of a plan; from more on the normal approximation is good enough."""
 CHUNK = 2_000_000
 """Walsh averages held in memory at once while simulating."""
-
-
-class NoRatioError(ValueError):
-    """An estimate is zero, negative or not finite, so that no ratio to it exists."""
-
-
-class Sides(NamedTuple):
-    """The estimates of a build's turns, in the metric's unit and in the order of the turns."""
-
-    base: Array
-    new: Array
-
-
-def turn_estimates(epoch: Epoch) -> tuple[Sides, ...]:
-    """The estimate (:func:`paceline.baselines.stats.samples.estimate`) of each turn of both sides, by build.
-
-    Raises
-    ------
-    ValueError
-        The epoch has no build, a build no turn, or a turn no sample of a side.
-    """
-    turns = [build.turns for build in epoch.builds]
-    if not turns or not all(turns) or not all(turn.base and turn.new for of_build in turns for turn in of_build):
-        raise ValueError(f"{_place(epoch)}: an epoch needs turns, and each turn samples of both sides")
-    return tuple(
-        Sides(
-            np.array([_estimate(epoch.metric, turn.base) for turn in of_build]),
-            np.array([_estimate(epoch.metric, turn.new) for turn in of_build]),
-        )
-        for of_build in turns
-    )
-
-
-def _estimate(metric: Metric, samples: Sequence[float]) -> float:
-    # Turns of one call each are common and come in hundreds.
-    return samples[0] if len(samples) == 1 else estimate(metric, samples)
-
-
-def _place(epoch: Epoch) -> str:
-    return f"{epoch.case} {epoch.metric.name}, epoch {epoch.number}"
-
-
-def epoch_effect(epoch: Epoch) -> float:
-    """The effect of one epoch: the mean over its builds of the median over turns of log(estimate of new) -
-    log(estimate of base).
-
-    Raises
-    ------
-    NoRatioError
-        An estimate is not a positive finite number.
-    ValueError
-        The epoch has no build, a build no turn, or a turn no sample of a side.
-    """
-    return effect_of(epoch, turn_estimates(epoch))
-
-
-def effect_of(epoch: Epoch, builds: Sequence[Sides]) -> float:
-    """:func:`epoch_effect` where the estimates of the epoch's turns are there already."""
-    both = np.concatenate([side for sides in builds for side in sides])
-    if not (np.isfinite(both) & (both > 0)).all():
-        worst = both[~(np.isfinite(both) & (both > 0))][0]
-        raise NoRatioError(f"{_place(epoch)}: an estimate is {worst:g} {epoch.metric.unit}, so that there is no ratio")
-    return float(np.mean([np.median(np.log(sides.new) - np.log(sides.base)) for sides in builds]))
 
 
 def deviation(sigma: float, epochs: int) -> float:
@@ -221,7 +119,7 @@ def _early_ends(epochs: int, confidence: float) -> Iterator[Ends]:
 def _convicted_from(
     sigma: float, epochs: int, level: float, null: float, min_effect: float, clearing: Clearing | None
 ) -> Array | None:
-    """Of each simulated experiment the smallest true effect that the rule convicts; ``None`` where it never can.
+    """Of each simulated experiment the smallest true effect that is convicted; ``None`` where it never can.
 
     With epochs y = δ + σ·z all conditions are thresholds for δ: the test, the smallest effect of interest, and that no
     epoch clears the suspect before (of a δ for the worse: that its estimate, or the interval's end, is beyond).
@@ -248,9 +146,9 @@ def chance_to_convict(
     min_effect: float,
     clearing: Clearing | None = None,
 ) -> float:
-    """The power of the rule against a true ``effect``, by simulation with normal epochs that scatter by ``sigma``.
+    """The chance to convict at a true ``effect``, by simulation with normal epochs that scatter by ``sigma``.
 
-    The rule convicts where the signed rank test against ``null`` rejects at ``level``, the Hodges-Lehmann estimate is
+    Convicted is where the signed rank test against ``null`` rejects at ``level``, the Hodges-Lehmann estimate is
     ``min_effect`` or more, and no epoch before the last was ``clearing`` it. All are natural logarithms but ``level``.
     Seeded: the same every time.
     """
@@ -269,7 +167,7 @@ def detectable(
     looks: tuple[Look, ...] = (),
     clearing: Clearing | None = None,
 ) -> float | None:
-    """The smallest true effect that the rule of :func:`chance_to_convict` finds with ``power``; a natural logarithm.
+    """The smallest true effect that is convicted (:func:`chance_to_convict`) with ``power``; a natural logarithm.
 
     Before that it must come through all ``looks`` of a screen, whose epochs are others. Never less than
     min_effect + z(power)·σ/√K, which no test of K epochs can beat where the estimate must reach ``min_effect``.

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import digamma, ndtri, polygamma, stdtrit
 
+from paceline.baselines.records.direction import DIRECTIONS, LOWER
+
 VARIANCE_FLOOR = 1e-12
 """Of log estimates: what the six digits that are stored cannot tell apart anyway."""
 
@@ -109,7 +111,7 @@ def moderated(estimates: Sequence[float], prior: Prior) -> Noise:
 
 
 @dataclass(frozen=True)
-class Screen:
+class Suspicion:
     """One new process held against the noise of the stored ones, all as ratios of new to base.
 
     ``low`` … ``high`` is the interval of the true ratio at the confidence asked for; ``usual_low`` … ``usual_high``
@@ -131,9 +133,9 @@ class Screen:
         return self.is_beyond_noise and self.is_beyond_band
 
 
-def screen(
+def suspicion(
     noise: Noise, new: float, better: str, *, band: float, alpha: float, confidence: float, power: float
-) -> Screen:
+) -> Suspicion:
     """Hold the estimate of one new process against a case's noise.
 
     It is beyond the noise when the (1 - alpha) prediction interval of the log ratio (Student's t; for example Meeker,
@@ -144,7 +146,7 @@ def screen(
     usual = noise.quantile(1 - alpha / 2)
     half = noise.quantile(0.5 + confidence / 2)
     ratio = _exp(change)
-    return Screen(
+    return Suspicion(
         ratio=ratio,
         low=_exp(change - half),
         high=_exp(change + half),
@@ -157,15 +159,16 @@ def screen(
 
 
 def detectable(noise: Noise, better: str, *, band: float, alpha: float, power: float) -> float:
-    """The smallest true change for the worse, as a fraction, that :func:`screen` calls suspect with ``power``.
+    """The smallest true change for the worse, as a fraction, that :func:`suspicion` calls suspect with ``power``.
 
     A change of log size m shows as m plus noise, of which :meth:`Noise.quantile` gives the distribution; it is flagged
     beyond the larger of the noise's and the band's threshold. So m is that threshold plus the noise's ``power``
     quantile. Chance flags on the other side are not counted.
     """
-    limit = math.log1p(band) if better == "lower" else -math.log1p(-band)
-    size = max(noise.quantile(1 - alpha / 2), limit) + noise.quantile(power)
-    return _exp(size) - 1 if better == "lower" else -math.expm1(-size)
+    direction = DIRECTIONS[better]
+    size = max(noise.quantile(1 - alpha / 2), direction.effect(band)) + noise.quantile(power)
+    # Of a time by exp, as it has always been: expm1 would move the last bit of what reports hold.
+    return _exp(size) - 1 if direction is LOWER else direction.loss(size)
 
 
 def _exp(log: float) -> float:

@@ -14,10 +14,16 @@ import numpy.typing as npt
 from scipy.special import stdtrit
 
 from paceline.baselines.records import Metric
+from paceline.baselines.records.direction import DIRECTIONS, LOWER, Direction
 
 Array = npt.NDArray[np.float64]
 PERCENTILES = (25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9)
 """A choice: the quartiles, one of which is judged, and the tail as service levels are usually agreed on."""
+QUANTILE = 0.25
+"""On the good side of the samples: the estimate of what scatters. Interference only ever makes things slower, so that
+this end of the distribution is the steadier one (Chen & Revels, Robust benchmarking in noisy environments, 2016)."""
+ESTIMATOR = "quartile"
+"""The name of that quantile."""
 SECTIONS = 10
 """Of a series, for an interval: few enough that each is long, enough for a t quantile near the normal one."""
 
@@ -25,14 +31,29 @@ SECTIONS = 10
 def estimate(metric: Metric, samples: Sequence[float]) -> float:
     """The one number of a process that is judged, in the metric's unit.
 
-    Of sampled metrics the quartile on the good side (the lower one of a time, the upper one of a rate): interference
-    only ever makes things slower, so that this end of the distribution is the steadier one (Chen & Revels, Robust
-    benchmarking in noisy environments, 2016). Of all others the median. Quantiles are interpolated linearly (type 7 of
-    Hyndman & Fan, The American Statistician 1996).
+    Of what scatters the :data:`QUANTILE` on the good side (the lower one of a time, the upper one of a rate), of all
+    else the median. Quantiles are interpolated linearly (type 7 of Hyndman & Fan, The American Statistician 1996).
     """
-    if metric.rule == "sampled":
-        return float(np.quantile(np.asarray(samples, dtype=np.float64), 0.25 if metric.better == "lower" else 0.75))
-    return float(np.median(np.asarray(samples, dtype=np.float64)))
+    values = np.asarray(samples, dtype=np.float64)
+    if metric.judging.scatters:
+        return float(estimates(values, metric.direction))
+    return float(np.median(values))
+
+
+def estimates(values: Array, direction: Direction = LOWER) -> Array:
+    """The estimate of each series of samples along the last axis: their :data:`QUANTILE` on the good side."""
+    quantiles: Array = np.quantile(values, direction.good_quantile(QUANTILE), axis=-1)
+    return quantiles
+
+
+def estimator(metric: Metric) -> str:
+    """The name of a metric's estimate (:func:`estimate`): ``lower quartile``."""
+    return f"{metric.direction.good_side} {ESTIMATOR}" if metric.judging.scatters else "median"
+
+
+def can_bound_estimate(count: int) -> bool:
+    """Whether ``count`` samples can bound the estimate of what scatters (:func:`can_bound`)."""
+    return can_bound(100 * QUANTILE, count)
 
 
 def can_bound(percentile: float, count: int, confidence: float = 0.95) -> bool:
@@ -77,7 +98,7 @@ def paired_speedup(
 ) -> Speedup:
     """The speed-up over a reference that was timed in the same process, half before the samples and half after.
 
-    By *batch means* (Schmeiser, Operations Research 30(3), 1982): both series are cut into as many sections, and in
+    By *batch means* (Schmeiser, Operations Research 30(3), 1982): both series are divided into as many sections, and in
     each the ratio of the two estimates (see :func:`estimate`) is taken. Their geometric mean is the speed-up, their
     scatter its t interval, so that samples need not be independent. The interval is never narrower than what the
     reference's two halves differ by, to either side: that is how far the machine moved meanwhile. It covers what
@@ -90,16 +111,17 @@ def paired_speedup(
     """
     if len(samples) == 0 or len(reference_samples) == 0:
         return UNPAIRED
-    q = 0.25 if better == "lower" else 0.75
+    direction = DIRECTIONS[better]
     sections = min(SECTIONS, len(samples) // 4, len(reference_samples) // 4)
     if sections < 3:
         sections = 1
-    own, reference = (_quantiles(series, sections, q) for series in (samples, reference_samples))
-    halves = _quantiles(reference_samples, 2, q) if sections > 1 else reference
+    own, reference = (_estimates(series, sections, direction) for series in (samples, reference_samples))
+    halves = _estimates(reference_samples, 2, direction) if sections > 1 else reference
     if min(own.min(), reference.min(), halves.min()) <= 0:
         return NO_RATIO
     with np.errstate(over="ignore", divide="ignore"):  # told below
-        logs = np.log(reference / own if better == "lower" else own / reference)
+        above, below = direction.over(reference, own)
+        logs = np.log(above / below)
     if not np.isfinite(logs).all():
         return NO_RATIO
     center = float(logs.mean())
@@ -112,12 +134,12 @@ def paired_speedup(
         return Speedup(math.exp(center), float(np.exp(center - half)), float(np.exp(center + half)))
 
 
-def _quantiles(samples: Sequence[float], sections: int, q: float) -> Array:
-    """The quantile of each of the ``sections`` in order, whose lengths differ by one sample at most."""
+def _estimates(samples: Sequence[float], sections: int, direction: Direction) -> Array:
+    """The estimate of each of the ``sections`` in order, whose lengths differ by one sample at most."""
     values = np.asarray(samples, dtype=np.float64)
     length, longer = divmod(len(values), sections)
-    cut = longer * (length + 1)
-    parts = [values[cut:].reshape(sections - longer, length)]
+    start = longer * (length + 1)
+    parts = [values[start:].reshape(sections - longer, length)]
     if longer:
-        parts.insert(0, values[:cut].reshape(longer, length + 1))
-    return np.concatenate([np.quantile(part, q, axis=1) for part in parts])
+        parts.insert(0, values[:start].reshape(longer, length + 1))
+    return np.concatenate([estimates(part, direction) for part in parts])

@@ -8,19 +8,19 @@ be compared comes out with the verdict and the sentence that say why.
 from __future__ import annotations
 
 import dataclasses
-import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
+from paceline.baselines.judgement.exact import judge_exact
 from paceline.baselines.judgement.notes import analyse_comparisons
-from paceline.baselines.judgement.verdicts import ORDER, Comparison, Judgement, Policy, Verdict
+from paceline.baselines.judgement.sampled import judge_sampled
+from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict, severity
 from paceline.baselines.records import Baseline, Case, Difference, Entry, Key, Metric, NotMeasured, Outcome, Run
+from paceline.baselines.records.judging import EXACT, SAMPLED, SHOWN, Judging
 from paceline.baselines.records.selection import asks_for_all_of
-from paceline.baselines.stats.process_noise import Prior, Screen, fit_prior, geometric_mean, moderated, screen
+from paceline.baselines.stats.process_noise import Prior, fit_prior, geometric_mean
 from paceline.baselines.stats.samples import estimate
-from paceline.baselines.stored.promote import within_tolerance
 
 
 def compare(base: Baseline | None, run: Run, policy: Policy) -> Judgement:
@@ -89,27 +89,9 @@ class _Context:
             self.priors[metric] = fit_prior([group for group in groups if min(group) > 0])
         return self.priors[metric]
 
-    def band(self, case: Case) -> float:
-        """The smallest change of interest in a case."""
-        return band_of(case, self.policy)
-
-
-def band_of(case: Case, policy: Policy) -> float:
-    """The smallest change of interest in a case: that of the first pattern which matches, else the general one."""
-    return next((band for pattern, band in policy.bands.items() if fnmatchcase(case.id, pattern)), policy.band)
-
 
 def _is_judged(outcome: Outcome, entries: Mapping[Key, Entry]) -> bool:
-    is_shown = outcome.metric.rule == "shown" and outcome.key not in entries
-    return isinstance(outcome, NotMeasured) or not is_shown
-
-
-def severity(comparison: Comparison) -> tuple[object, ...]:
-    """Sorts what needs a person first, everywhere: by verdict (:data:`ORDER`); of one verdict the largest change for
-    the worse first and the largest for the better last; then by case and metric."""
-    moved = abs(comparison.ratio - 1) if comparison.ratio is not None else 0.0
-    signed = -moved if comparison.is_worse else moved
-    return (ORDER[comparison.verdict], signed, comparison.key.sort_key)
+    return isinstance(outcome, NotMeasured) or outcome.metric.judging.is_judged or outcome.key in entries
 
 
 def _judge(outcome: Outcome, context: _Context) -> Comparison:
@@ -133,9 +115,7 @@ def _judge(outcome: Outcome, context: _Context) -> Comparison:
             "save the baseline again"
         )
         return dataclasses.replace(undecided, reason=reason)
-    if outcome.metric.rule == "exact":
-        return judge_exact(undecided, _center(entry), new)
-    return _judge_sampled(undecided, entry, new, context)
+    return JUDGES[outcome.metric.judging](undecided, entry, new, context)
 
 
 def _start(case: Case, metric: Metric, entry: Entry | None, base: Baseline | None) -> Comparison:
@@ -151,7 +131,7 @@ def _start(case: Case, metric: Metric, entry: Entry | None, base: Baseline | Non
 def _center(entry: Entry) -> float:
     """The middle of the baseline's processes: the geometric mean of what scatters (its logs are judged), else the
     median."""
-    if entry.metric.rule == "sampled" and min(entry.estimates) > 0:
+    if entry.metric.judging.scatters and min(entry.estimates) > 0:
         return geometric_mean(entry.estimates)
     return statistics.median(entry.estimates)
 
@@ -164,74 +144,22 @@ def _meaning(metric: Metric) -> str:
     return f"{metric.rule} in {metric.unit}, {metric.better} is better"
 
 
-def judge_exact(undecided: Comparison, base: float, new: float) -> Comparison:
-    """The verdict on a metric that does not scatter: any change beyond its tolerance is real."""
-    metric = undecided.metric
-    ratio = _ratio(base, new)
-    judged = dataclasses.replace(undecided, ratio=ratio, detectable=metric.tolerance)
-    tolerance = f"{100 * metric.tolerance:.3g} %"
-    if new == base:
-        return dataclasses.replace(judged, verdict=Verdict.UNCHANGED, reason=f"{_number(new)}, exactly as before")
-    change = f"{percent(ratio)} %, " if ratio is not None else ""
-    values = f"{change}{_number(base)} → {_number(new)}"
-    if within_tolerance(metric, base, new):
-        return dataclasses.replace(
-            judged, verdict=Verdict.UNCHANGED, reason=f"{values}: within its tolerance of {tolerance}"
-        )
-    is_worse = (new > base) == (metric.better == "lower")
-    return dataclasses.replace(
-        judged,
-        verdict=Verdict.REGRESSED if is_worse else Verdict.IMPROVED,
-        reason=f"{values}: beyond its tolerance of {tolerance}, and this does not scatter",
-    )
-
-
 def _judge_sampled(undecided: Comparison, entry: Entry, new: float, context: _Context) -> Comparison:
-    policy, name = context.policy, context.base.name if context.base else ""
-    if min(*entry.estimates, new) <= 0:
-        unit = undecided.metric.unit
-        reason = f"an estimate is {min(*entry.estimates, new):g} {unit}, so that there is no ratio"
-        return dataclasses.replace(undecided, reason=reason)
-    if len(entry.estimates) < 2:
-        reason = (
-            "the baseline has one process of this, so how much processes differ is unknown; "
-            f"--pace-save {name} saves five fresh ones"
-        )
-        return dataclasses.replace(undecided, ratio=_ratio(entry.estimates[0], new), reason=reason)
-    # Below its resolution a metric cannot tell a change, however little it scatters.
-    band = max(context.band(undecided.case), undecided.metric.resolution / min(entry.estimates))
-    found = screen(
-        moderated(entry.estimates, context.prior(undecided.metric.name)),
-        new,
-        undecided.metric.better,
-        band=band,
-        alpha=policy.alpha,
-        confidence=policy.confidence,
-        power=policy.power,
-    )
-    return dataclasses.replace(
-        undecided,
-        ratio=found.ratio,
-        low=found.low,
-        high=found.high,
-        detectable=found.detectable,
-        verdict=Verdict.SUSPECT if found.is_suspect else Verdict.NO_CHANGE_SEEN,
-        reason=_screen_reason(found, band, policy),
-    )
+    name = context.base.name if context.base else ""
+    return judge_sampled(undecided, entry.estimates, new, context.prior(entry.metric.name), context.policy, name)
 
 
-def _screen_reason(found: Screen, band: float, policy: Policy) -> str:
-    change = f"{percent(found.ratio)} % ({percent(found.low)} … {percent(found.high)} %)"
-    usual = f"{percent(found.usual_low)} … {percent(found.usual_high)} %"
-    would = f"would have found ≥ {100 * found.detectable:.1f} %"
-    if found.is_suspect:
-        return (
-            f"{change} lies beyond the {100 * band:.3g} % band and what unchanged code does ({usual}); {would}; "
-            "only an A/B in one session can convict"
-        )
-    if found.is_beyond_noise:
-        return f"{change} is more than chance but within the {100 * band:.3g} % band; {would}"
-    return f"{change} is what unchanged code does ({usual} in {100 * (1 - policy.alpha):g} of 100 runs); {would}"
+def _judge_exact(undecided: Comparison, entry: Entry, new: float, context: _Context) -> Comparison:
+    return judge_exact(undecided, _center(entry), new)
+
+
+JUDGES: Mapping[Judging, Callable[[Comparison, Entry, float, _Context], Comparison]] = {
+    SAMPLED: _judge_sampled,
+    EXACT: _judge_exact,
+    # Only a baseline that somebody wrote by hand has an entry of such a metric.
+    SHOWN: _judge_sampled,
+}
+"""How a new estimate is held against an entry, by the metric's way of being judged."""
 
 
 def _absent(entry: Entry, run: Run, base: Baseline, unmeasured: NotMeasured | None) -> Comparison:
@@ -247,18 +175,3 @@ def _absent(entry: Entry, run: Run, base: Baseline, unmeasured: NotMeasured | No
         f"delete its line from the baseline {base.name}"
     )
     return dataclasses.replace(undecided, verdict=Verdict.GONE, reason=reason)
-
-
-def _ratio(base: float, new: float) -> float | None:
-    """New over base; ``None`` where it says nothing (zero, opposite signs) or is no finite number."""
-    ratio = new / base if base else 0.0
-    return ratio if 0 < ratio < math.inf else None
-
-
-def percent(ratio: float) -> str:
-    """A ratio as a signed change, the unit left out: ``+1.5``, ``−2.0``."""
-    return f"{100 * (ratio - 1):+.1f}".replace("-", "−")
-
-
-def _number(value: float) -> str:
-    return f"{int(value)}" if value.is_integer() and abs(value) < 2**53 else f"{value:.6g}"

@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 
 from paceline.baselines.files.atomic import PromotionError
-from paceline.baselines.files.baseline_file import entry_order, shortened
-from paceline.baselines.records import Baseline, Entry, Key, Measured, Metric, NotMeasured, Outcome, Run, Save
+from paceline.baselines.files.baseline_file import entry_order
+from paceline.baselines.judgement.exact import differs
+from paceline.baselines.records import Baseline, Entry, Key, Measured, NotMeasured, Outcome, Run, Save
 from paceline.baselines.stats.samples import estimate
 
 
@@ -29,7 +30,8 @@ def summarize(runs: Sequence[Run], *, name: str, saved: str, by: str, reason: st
     first = runs[0]
     _check_runs(runs)
     by_run = [{outcome.key: outcome for outcome in run.outcomes} for run in runs]
-    judged = {outcome.key for run in runs for outcome in run.outcomes if outcome.metric.rule != "shown"}
+    # In the order of the runs, so that an error always names the same one first.
+    judged = dict.fromkeys(outcome.key for run in runs for outcome in run.outcomes if outcome.metric.judging.is_judged)
     entries = []
     for key in judged:
         found = [outcomes.get(key) for outcomes in by_run]
@@ -83,21 +85,13 @@ def _entry(key: Key, found: Sequence[Outcome | None], runs: Sequence[Run]) -> En
         raise PromotionError(
             f"{case} {metric.name} is not the same metric in all runs (unit, direction, rule, tolerance)"
         )
-    estimates = tuple(shortened(metric, estimate(metric, outcome.samples)) for outcome in measured)
-    if metric.rule == "exact" and not within_tolerance(metric, min(estimates), max(estimates)):
+    estimates = tuple(metric.judging.shortened(estimate(metric, outcome.samples)) for outcome in measured)
+    if differs(metric, estimates):
         raise PromotionError(
             f"{case} {metric.name} should be exact, and differs between processes of the same code "
             f"({min(estimates):.10g} … {max(estimates):.10g}): make it deterministic, or judge it as sampled"
         )
     return Entry(case, metric, estimates, 0)
-
-
-def within_tolerance(metric: Metric, base: float, new: float) -> bool:
-    """Whether an exact metric's change is no more than its tolerance, a fraction of ``base``.
-
-    A base of zero tolerates nothing. The last bits of a double are never a change.
-    """
-    return abs(new - base) <= (metric.tolerance + 1e-12) * abs(base)
 
 
 def merge(old: Baseline, new: Baseline) -> Baseline:

@@ -1,252 +1,226 @@
-"""Models by optimizations, from stored runs: every cell measured, not applicable, unsupported, or a fault.
-
-A cell is one model under one optimization, on one device, at one batch size; its latency says what became of it. How
-the outcomes of a run map to what a cell says:
-
-- a value, and evidence that the optimization took effect (the reference needs none): *measured*;
-- a value without evidence: a *fault*. What was timed may be the unoptimized model;
-- the cause ``unsupported``: *not applicable*. The combination itself cannot be, whatever is installed;
-- the other states of the world (device absent, no compiler, missing package): *unsupported* here, and not measured;
-- every other cause: a *fault*, under its own name.
-
-What was never asked for (deselected by ``-k``, left out by a tier) leaves no outcome in a run: such a cell is *absent*.
-"""
+"""The matrix as a Markdown document: counts, tables with numbered reasons, faults by name, and how it was made."""
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
-from paceline.baselines.files.atomic import BaselineError
-from paceline.baselines.records import Case, Cause, Key, Measured, Metric, NotMeasured, Outcome, Run, metrics
-from paceline.baselines.stats.samples import estimate, paired_speedup
-from paceline.reports.page.rows import outcomes_by_key
-from paceline.reports.pictures.heat_map import REFERENCE
-from paceline.reports.wording.quantities import count
+from paceline.baselines.records import Run
+from paceline.reports.outputs.markdown import code, prose
+from paceline.reports.page.commands import command_line_of, whole
+from paceline.reports.page.matrix import STATES, Lack, Matrix, MatrixCell, MatrixTable, State
+from paceline.reports.wording.quantities import MISSING, count, factor, quantity
+from paceline.reports.wording.text import one_line, wrap
 
-State = Literal["measured", "not applicable", "unsupported", "fault", "absent"]
-STATES: tuple[State, ...] = ("measured", "not applicable", "unsupported", "fault", "absent")
-"""Every state of a cell, in the order in which they are counted."""
-UNPROVEN = "measured without evidence"
-"""The cause of a fault that the run itself does not know: it has a value."""
-# A choice: enough to see the pattern in what is absent.
-_MOST_NAMED = 12
-_PARTS: Mapping[str, Metric] = {"latency": metrics.LATENCY, "size": metrics.SIZE, "difference": metrics.DIFFERENCE}
-"""What a cell says; size and difference where the runs have them."""
-
-
-class IncompleteMatrixError(BaselineError):
-    """Cells are in none of the runs. The message names them and the way out."""
-
-
-@dataclass(frozen=True)
-class Lack:
-    """A value that is not shown: what of (``"latency"``), the state that this puts it in, the cause and the reason."""
-
-    what: str
-    state: State
-    cause: str
-    reason: str
+_COLUMNS = 6
+"""Models side by side in one table: more would not fit on a screen."""
+_WIDTH = 110
+_PLAIN = re.compile(r"[A-Za-z0-9][\w+.:-]*", re.ASCII)
+_REASON_LIMIT = 300
+_WORDS: Mapping[State, str] = {
+    "measured": "measured",
+    "not applicable": "not applicable",
+    "unsupported": "unsupported (not measured)",
+    "fault": "faults",
+    "absent": "not in these runs",
+}
+_PLACED = "cpu_affinity"
+"""The detail that runs of one machine differ in where each was given cores of its own: a column of the runs' table."""
+_INTRODUCTION = (
+    "A cell is one model under one optimization. *Measured*: the factor is the speed-up of the latency over eager, "
+    "timed around it in the same session (above 1× is faster; “≈” where the interval holds 1×, so that no difference "
+    "is shown); then the size over the unoptimized model’s, and the relative difference of the output from eager fp32, "
+    "where these runs have them. *Not applicable*: the combination cannot be. *Unsupported*: it could be, and could "
+    "not be measured here. *Fault*: it should have a value and has none, or nothing proves the one it has. The raised "
+    "numbers are the reasons, below each table."
+)
 
 
-@dataclass(frozen=True)
-class MatrixCell:
-    """One combination. ``value`` is the latency in ns, ``speedup`` that over eager with its interval in ``low`` and
-    ``high``, ``size_ratio`` the size over the unoptimized model's, ``difference`` the output's relative difference from
-    eager fp32; each is ``None`` where the runs do not have it, or no evidence for it. ``is_paired`` says whether eager
-    was timed with it: then a missing ``speedup`` means that there is no ratio. ``lacks`` says why a value is missing,
-    latency first."""
-
-    case: Case
-    state: State
-    value: float | None = None
-    speedup: float | None = None
-    low: float | None = None
-    high: float | None = None
-    size_ratio: float | None = None
-    difference: float | None = None
-    is_paired: bool = False
-    lacks: tuple[Lack, ...] = ()
-
-    @property
-    def is_reference(self) -> bool:
-        """Whether this is what all others of its model are held against."""
-        return self.case.optimization == REFERENCE
+def render_matrix(matrix: Matrix, command: str) -> str:
+    """The document, with a line end. ``command`` is the one that made it out of the run files."""
+    parts = [
+        "# Models × optimizations",
+        "Made from stored runs by the commands at its end; not to be edited by hand.",
+        "## Counts",
+        _counts(matrix),
+        *_faults(matrix),
+        "## Cells",
+        _paragraph(_INTRODUCTION),
+    ]
+    for table in matrix.tables:
+        parts.append(f"### {_place(table)}")
+        for start in range(0, len(table.models), _COLUMNS):
+            parts += _table(table, range(start, min(start + _COLUMNS, len(table.models))))
+    parts += ["## How it was made", *_machines(matrix.runs), "### Runs", _runs(matrix.runs), _commands(matrix, command)]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-@dataclass(frozen=True)
-class MatrixTable:
-    """The cells of one device and batch size (and one value of each further axis): a row an optimization, a column a
-    model."""
-
-    device: str
-    batch_size: int | None
-    parameters: tuple[tuple[str, str], ...]
-    models: tuple[str, ...]
-    optimizations: tuple[str, ...]
-    cells: tuple[tuple[MatrixCell, ...], ...]
-
-    @property
-    def every(self) -> tuple[MatrixCell, ...]:
-        """All cells, row after row."""
-        return tuple(cell for row in self.cells for cell in row)
+# -- counts and faults -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Matrix:
-    """All tables, and the runs they were put together from, earliest first."""
-
-    runs: tuple[Run, ...]
-    models: tuple[str, ...]
-    optimizations: tuple[str, ...]
-    tables: tuple[MatrixTable, ...]
-
-    @property
-    def every(self) -> tuple[MatrixCell, ...]:
-        """The cells of all tables."""
-        return tuple(cell for table in self.tables for cell in table.every)
-
-    @property
-    def faults(self) -> tuple[tuple[MatrixCell, Lack], ...]:
-        """Every value that should be there and is not, also one beside a measured latency, with its cell."""
-        return tuple((cell, lack) for cell in self.every for lack in cell.lacks if lack.state == "fault")
-
-    @property
-    def counted(self) -> str:
-        """``"448 measured, 1 fault, 1 absent; 2 faults beside a measured latency"``."""
-        states = [cell.state for cell in self.every]
-        beside = sum(cell.state == "measured" for cell, _ in self.faults)
-        said = ", ".join(f"{states.count(state)} {state}" for state in STATES if state in states)
-        return f"{said}; {count(beside, 'fault')} beside a measured latency" if beside else said
-
-    @property
-    def exit_code(self) -> int:
-        """What a command that writes it ends with: 1, as pytest means it, where a value is missing that should be there
-        (a fault, or an absent cell), else 0."""
-        return int(bool(self.faults) or any(cell.state == "absent" for cell in self.every))
+def _counts(matrix: Matrix) -> str:
+    cells = matrix.every
+    shown = [state for state in STATES if state != "absent" or any(cell.state == state for cell in cells)]
+    every = [f"{_number(cells, state)} {_WORDS[state]}" for state in shown]
+    axes = f"{count(len(matrix.models), 'model')} × {count(len(matrix.optimizations), 'optimization')}"
+    said = _paragraph(f"{axes}: {count(len(cells), 'cell')}; {', '.join(every)}.")
+    head = ["| where | cells |", "| --- | --: |"]
+    head[0] += "".join(f" {_WORDS[state]} |" for state in shown)
+    head[1] += " --: |" * len(shown)
+    rows = [
+        f"| {_place(table)} | {len(table.every)} |"
+        + "".join(f" {_number(table.every, state)} |" for state in shown)
+        for table in matrix.tables
+    ]  # fmt: skip
+    return said + "\n\n" + "\n".join([*head, *rows])
 
 
-def state_of(cause: Cause) -> State:
-    """What a cause means for a cell."""
-    if cause is Cause.UNSUPPORTED:
-        return "not applicable"
-    return "fault" if cause.is_fault else "unsupported"
+def _number(cells: Iterable[MatrixCell], state: State) -> int:
+    return sum(cell.state == state for cell in cells)
 
 
-def build_matrix(
-    runs: Sequence[Run], *, models: Iterable[str] = (), optimizations: Iterable[str] = (), partial: bool = False
-) -> Matrix:
-    """Put the cells of ``runs`` together; of two outcomes of one case and metric the one of the later run counts.
-
-    The axes are the names of every latency outcome, and of ``models`` and ``optimizations``, which must be there too.
-    Each model is expected under each optimization on each device, at each batch size that it was measured with there.
-    Raises :class:`IncompleteMatrixError` where such a cell is in no run, unless ``partial``; and where no run has a
-    latency at all.
-    """
-    ordered = tuple(sorted(runs, key=lambda run: run.started))
-    outcomes: dict[Key, Outcome] = {}
-    for run in ordered:
-        outcomes |= outcomes_by_key(run)
-    requested = [case for case, metric in outcomes if metric == metrics.LATENCY.name]
-    if not requested:
-        raise IncompleteMatrixError(
-            "no run has a latency, measured or not, so there is no cell: give the runs of the latency suite"
-        )
-    rows = tuple(dict.fromkeys([*(case.optimization for case in requested), *optimizations]))
-    rows = tuple(sorted(rows, key=lambda name: name != REFERENCE))
-    columns = tuple(dict.fromkeys([*(case.model for case in requested), *models]))
-    tables = tuple(
-        MatrixTable(*place, names, rows, tuple(tuple(_cell(_case(model, row, place), outcomes) for model in names)
-                                               for row in rows))
-        for place, names in _places(requested, columns)
-    )  # fmt: skip
-    matrix = Matrix(ordered, columns, rows, tables)
-    absent = [cell.case.id for cell in matrix.every if cell.state == "absent"]
-    if absent and not partial:
-        named = ", ".join(absent[:_MOST_NAMED]) + (
-            f" and {len(absent) - _MOST_NAMED} more" if len(absent) > _MOST_NAMED else ""
-        )
-        raise IncompleteMatrixError(
-            f"{count(len(absent), 'cell')} of {len(matrix.every)} in none of the runs: {named}; measure them, or say "
-            "--partial to have them shown as absent"
-        )
-    return matrix
+def _faults(matrix: Matrix) -> list[str]:
+    """Every fault by name: a footnote among many is no place for one."""
+    lines = [
+        _item("-", f"{_name(cell.case.id)}, {lack.what}: **{lack.cause}**. {prose(lack.reason, _REASON_LIMIT)}")
+        for cell, lack in matrix.faults
+    ]
+    return ["## Faults", "\n".join(lines)] if lines else []
 
 
-_Place = tuple[str, int | None, tuple[tuple[str, str], ...]]
+# -- tables ------------------------------------------------------------------------------------------------------------
 
 
-def _places(requested: Sequence[Case], columns: Sequence[str]) -> list[tuple[_Place, tuple[str, ...]]]:
-    """Each device, batch size and further axes, with the models expected there.
-
-    A model may have batch sizes of its own. One that is on a device with none at all is expected at the first there.
-    """
-    found: dict[_Place, set[str]] = {}
-    for case in requested:
-        found.setdefault((case.device, case.batch_size, case.parameters), set()).add(case.model)
-    firsts: dict[tuple[str, tuple[tuple[str, str], ...]], _Place] = {}
-    for place in found:
-        firsts.setdefault((place[0], place[2]), place)
-    for (device, parameters), first in firsts.items():
-        there = {name for place, names in found.items() if (place[0], place[2]) == (device, parameters)
-                 for name in names}  # fmt: skip
-        found[first] |= set(columns) - there
-    return [(place, tuple(name for name in columns if name in names)) for place, names in found.items()]
+def _place(table: MatrixTable) -> str:
+    batch = "batch size chosen by the case" if table.batch_size is None else f"batch size {table.batch_size}"
+    further = (f"{name} {value}" for name, value in table.parameters)
+    return ", ".join(prose(one) for one in (table.device, batch, *further))
 
 
-def _case(model: str, optimization: str, place: _Place) -> Case:
-    device, batch_size, parameters = place
-    return Case(model, optimization, device, batch_size, parameters)
+def _table(table: MatrixTable, columns: Sequence[int]) -> list[str]:
+    """A table of some of the models, and the reasons that its cells name by number."""
+    numbers: dict[tuple[str, str, str], int] = {}
+    lines = [
+        "| optimization | " + " | ".join(_name(table.models[column]) for column in columns) + " |",
+        "| --- |" + " --- |" * len(columns),
+    ]
+    for optimization, cells in zip(table.optimizations, table.cells, strict=True):
+        shown = [_cell(cells[column], numbers) for column in columns]
+        lines.append(f"| {_name(optimization)} | {' | '.join(shown)} |")
+    reasons = [
+        _item(f"{number}.", f"{_said(state, cause)}: {prose(reason, _REASON_LIMIT)}")
+        for (state, cause, reason), number in numbers.items()
+    ]
+    return ["\n".join(lines), "\n".join(reasons)]
 
 
-def _cell(case: Case, outcomes: Mapping[Key, Outcome]) -> MatrixCell:
-    found = {what: outcomes.get(Key(case, metric.name)) for what, metric in _PARTS.items()}
-    latency = found["latency"]
-    if latency is None:
-        return MatrixCell(case, "absent")
-    lacks = {what: lack for what, outcome in found.items() if outcome and (lack := _lack(what, outcome))}
-    rate = None if "size" in lacks else _value(outcomes.get(Key(case, metrics.COMPRESSION_RATE.name)))
-    size_ratio = 1 / rate if rate else None
-    difference = None if "difference" in lacks else _value(found["difference"])
-    stated = tuple(lack for lack in lacks.values() if _is_stated(lack, lacks.get("latency"), case))
-    if "latency" in lacks or isinstance(latency, NotMeasured):
-        return MatrixCell(case, lacks["latency"].state, size_ratio=size_ratio, difference=difference, lacks=stated)
-    speedup = paired_speedup(latency.samples, latency.reference_samples, latency.metric.better)
-    return MatrixCell(
-        case,
-        "measured",
-        _value(latency),
-        speedup.ratio,
-        speedup.low,
-        speedup.high,
-        size_ratio,
-        difference,
-        is_paired=bool(latency.reference_samples),
-        lacks=stated,
-    )
+def _cell(cell: MatrixCell, numbers: dict[tuple[str, str, str], int]) -> str:
+    """What a cell says, never nothing; reasons are given their numbers in ``numbers``."""
+    marks = {lack.what: _mark(lack, numbers) for lack in cell.lacks}
+    lines = [_latency(cell) + marks.get("latency", "")]
+    if cell.size_ratio is not None and not cell.is_reference:
+        lines.append(f"size {factor(cell.size_ratio)}")
+    if cell.difference is not None:
+        lines.append(f"difference {quantity(cell.difference, 'relative', 2)}")
+    for lack in cell.lacks:
+        if lack.what != "latency":
+            said = f"**{lack.cause}**" if lack.state == "fault" else lack.state
+            lines.append(f"{lack.what} {said}{marks[lack.what]}")
+    return "<br>".join(lines)
 
 
-def _value(outcome: Outcome | None) -> float | None:
-    return estimate(outcome.metric, outcome.samples) if isinstance(outcome, Measured) else None
+def _latency(cell: MatrixCell) -> str:
+    if cell.state == "measured":
+        if cell.speedup is None:
+            why = "reference" if cell.is_reference else "no ratio" if cell.is_paired else "no reference"
+            return f"{quantity(cell.value, 'ns')} ({why})"
+        holds_one = cell.low is not None and cell.high is not None and cell.low <= 1 <= cell.high
+        return f"{'≈ ' if holds_one else ''}**{factor(cell.speedup)}**"
+    if cell.state == "fault":
+        return f"**fault: {cell.lacks[0].cause}**"
+    return "n/a" if cell.state == "not applicable" else _WORDS[cell.state].partition(" (")[0]
 
 
-def _lack(what: str, outcome: Outcome) -> Lack | None:
-    """Why there is no value that may be shown, where there is none."""
-    if isinstance(outcome, NotMeasured):
-        return Lack(what, state_of(outcome.cause), outcome.cause.value, outcome.reason)
-    said = {note.code: note.sentence for note in outcome.notes}
-    if outcome.case.optimization == REFERENCE or "evidence" in said:
-        return None
-    reason = said.get("no_evidence", "no evidence is recorded: nothing proves that it took effect")
-    return Lack(what, "fault", UNPROVEN, reason)
+def _mark(lack: Lack, numbers: dict[tuple[str, str, str], int]) -> str:
+    number = numbers.setdefault((lack.state, lack.cause, lack.reason), len(numbers) + 1)
+    return f" <sup>{number}</sup>"
 
 
-def _is_stated(lack: Lack, of_latency: Lack | None, case: Case) -> bool:
-    """Whether a lack is news: the latency's is, and size and difference where they lack for a reason of their own."""
-    if lack is of_latency:
-        return True
-    if of_latency and (lack.cause, lack.reason) == (of_latency.cause, of_latency.reason):
-        return False
-    # the reference differs from nothing, and what cannot be timed need not be sized
-    return lack.state == "fault" or not (of_latency or case.optimization == REFERENCE)
+def _said(state: str, cause: str) -> str:
+    return state.capitalize() if state == "not applicable" else f"{state.capitalize()}, {cause}"
+
+
+# -- how it was made ---------------------------------------------------------------------------------------------------
+
+
+def _machines(runs: Sequence[Run]) -> list[str]:
+    """The newest run's machine and software, and in which fields the other runs' differ from it."""
+    newest = runs[-1]
+    parts = [_fields(newest.fingerprint.key)]
+    if newest.fingerprint.details:
+        details = _fields(newest.fingerprint.details)
+        parts.append(f"<details><summary>Everything else that was recorded</summary>\n\n{details}\n\n</details>")
+    for run in runs[:-1]:
+        for one in newest.fingerprint.differences(run.fingerprint):
+            if one.field == _PLACED and not one.in_key:
+                continue
+            said = (
+                f"{'**Another kind of machine**' if one.in_key else 'Differs'} in run {_name(run.id)}: "
+                f"{prose(one.field)} {prose(one.new or 'not recorded')} instead of {prose(one.base or 'not recorded')}."
+            )
+            parts.append(_paragraph(said))
+    return ["### Machine and versions", *parts]
+
+
+def _fields(fields: Mapping[str, str]) -> str:
+    rows = [f"| {_name(name)} | {prose(value) or MISSING} |" for name, value in fields.items()]
+    return "\n".join(["| field | value |", "| --- | --- |", *rows])
+
+
+def _runs(runs: Sequence[Run]) -> str:
+    lines = ["| run | started | revision | CPUs | complete |", "| --- | --- | --- | --- | --- |"]
+    for run in runs:
+        revision = _name(run.revision) if run.revision else "none"
+        tree = " with uncommitted changes" if run.dirty else ""
+        cpus = prose(run.fingerprint.details.get(_PLACED, "")) or "not recorded"
+        ended = "yes" if run.complete else "**cut short**"
+        lines.append(f"| {_name(run.id)} | {prose(run.started)} | {revision}{tree} | {cpus} | {ended} |")
+    return "\n".join(lines)
+
+
+def _commands(matrix: Matrix, command: str) -> str:
+    requested = dict.fromkeys(_broken(whole(command_line_of(run))) for run in matrix.runs)
+    lines = "\n".join([*requested, _broken(command)])
+    fence = "```"
+    while fence in lines:
+        fence += "`"
+    said = "What each run was asked for, as it recorded it, and what made this"
+    if any(run.plan is None for run in matrix.runs):
+        said += " (where there is no --pace-seconds, how long it measured is not recorded)"
+    said += ":"
+    return f"### Commands\n\n{_paragraph(said)}\n\n{fence}sh\n{lines}\n{fence}"
+
+
+def _broken(command: str) -> str:
+    """A command over several lines where it is long, still one command for a shell."""
+    lines = [""]
+    for word in shlex.split(one_line(command)):
+        quoted = shlex.quote(word)
+        if lines[-1] and len(lines[-1]) + len(quoted) + 3 > _WIDTH:
+            lines.append("   ")
+        lines[-1] += f" {quoted}" if lines[-1] else quoted
+    return " \\\n".join(lines)
+
+
+def _name(text: str) -> str:
+    """A name as code: plain where it is, so that the source can be read too."""
+    return f"`{text}`" if _PLAIN.fullmatch(text) and len(text) <= 120 else code(text)
+
+
+def _paragraph(text: str) -> str:
+    return "\n".join(wrap(text, _WIDTH))
+
+
+def _item(mark: str, text: str) -> str:
+    return "\n".join(wrap(f"{mark} {text}", _WIDTH, following=" " * (len(mark) + 1)))

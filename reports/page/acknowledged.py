@@ -48,13 +48,13 @@ def _can_be_acknowledged(one: Comparison) -> bool:
 
 def _suggested(one: Comparison, revision: str, today: date) -> str:
     ratios = [ratio for ratio in (one.low, one.ratio, one.high) if ratio is not None and math.isfinite(ratio)]
-    is_rate = one.metric.better == "higher"
-    worst = _rounded_up(1 - min(ratios) if is_rate else max(ratios) - 1)
+    direction = one.metric.direction
+    low, high = direction.up_to(_rounded_up(max(direction.for_the_worse(ratio - 1) for ratio in ratios)))
     return entry_text(
         case=one.case.id,
         metric=one.metric.name,
-        low=-worst if is_rate else 0.0,
-        high=0.0 if is_rate else worst,
+        low=low,
+        high=high,
         revision=revision,
         reason="",
         by="",

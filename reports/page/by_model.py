@@ -96,4 +96,4 @@ def _table(rows: Sequence[Row]) -> BriefTable:
 
 
 def _metric_order(metric: Metric) -> tuple[bool, bool, str]:
-    return (metric.name != "latency_ns", metric.rule == "exact", metric.name)
+    return (metric.name != "latency_ns", not metric.judging.scatters, metric.name)

@@ -123,7 +123,7 @@ def _detail(
         shown=tuple(
             _shown(one, compared.get(one.metric.name), base.get(one.key, ()))
             for one in measured
-            if one.metric.rule == "shown"
+            if not one.metric.judging.is_judged
         ),
         notes=tuple(dict.fromkeys(notes)),
         not_measured=tuple(outcome for outcome in outcomes if isinstance(outcome, NotMeasured)),

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from paceline.baselines.files.acknowledgement_file import FILE_NAME
+from paceline.baselines.judgement.bands import band_of
 from paceline.baselines.judgement.gate import exit_code
 from paceline.baselines.judgement.notes import analyse
 from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
 from paceline.baselines.records import Case, Difference, Metric, Note, NotMeasured, Run
+from paceline.baselines.records.metrics import LATENCY
 from paceline.baselines.records.side_changes import SideChanges
-from paceline.baselines.stored.compare import band_of
+from paceline.baselines.stats.samples import estimator
 from paceline.reports.page import commands
 from paceline.reports.page.acknowledged import suggest_entries
 from paceline.reports.page.commands import CommandLine, command_line_of
@@ -151,10 +153,15 @@ class Page:
     policy: Policy
     now: datetime
 
+    @property
+    def latency_estimator(self) -> str:
+        """The name of the estimate by which latency is judged: ``lower quartile``."""
+        return estimator(LATENCY)
+
     def band_of(self, case: Case, metric: Metric) -> float:
         """The change (a fraction) up to which this measurement is of no interest: an exact metric's tolerance, else
         the policy's band of the case."""
-        return metric.tolerance if metric.rule == "exact" else band_of(case, self.policy)
+        return band_of(case, self.policy) if metric.judging.scatters else metric.tolerance
 
 
 def build_page(
@@ -284,7 +291,7 @@ def _counts(rows: Sequence[Row]) -> tuple[Count, ...]:
 def _coverage(run: Run) -> Coverage:
     missing = [outcome for outcome in run.outcomes if isinstance(outcome, NotMeasured)]
     # a point of a sweep is only shown: it is no case that somebody asked for
-    requested = {outcome.case for outcome in run.outcomes if outcome.metric.rule != "shown"}
+    requested = {outcome.case for outcome in run.outcomes if outcome.metric.judging.is_judged}
     requested |= {outcome.case for outcome in missing}
     gaps: dict[tuple[str, str], list[NotMeasured]] = {}
     for outcome in sorted(missing, key=lambda outcome: not outcome.cause.is_fault):

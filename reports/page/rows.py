@@ -6,11 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from paceline.baselines.judgement.gate import blocks
-from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
+from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict, severity
 from paceline.baselines.records import Case, Key, Measured, Metric, NotMeasured, Outcome, Run
-from paceline.baselines.records.metrics import IN_TURNS
 from paceline.baselines.stats.samples import estimate
-from paceline.baselines.stored.compare import severity
 from paceline.reports.page.acknowledged import said
 from paceline.reports.wording import quantities, words
 
@@ -70,10 +68,10 @@ def complete_comparisons(judgement: Judgement, run: Run) -> list[Comparison]:
 
     Metrics that are only shown are left out. Nothing that was measured, or should have been, can be missing.
     """
-    judged = [compared for compared in judgement.comparisons if compared.metric.rule != "shown"]
+    judged = [compared for compared in judgement.comparisons if compared.metric.judging.is_judged]
     mentioned = {compared.key for compared in judged}
     for key, outcome in outcomes_by_key(run).items():
-        if key not in mentioned and outcome.metric.rule != "shown":
+        if key not in mentioned and outcome.metric.judging.is_judged:
             judged.append(_uncompared(outcome))
     return judged
 
@@ -115,8 +113,7 @@ def _row(compared: Comparison, policy: Policy, outcomes: Mapping[Key, Outcome], 
 def _evidence(compared: Comparison, outcome: Outcome | None) -> str:
     """How many processes and samples, or epochs of an A/B, stand behind both numbers."""
     if compared.epochs:
-        in_turns = compared.metric in IN_TURNS
-        fresh = "of two fresh processes in turns" if in_turns else "of two fresh processes"
+        fresh = "of two fresh processes in turns" if _was_timed_in_turns(outcome) else "of two fresh processes"
         return f"{quantities.count(len(compared.epochs), 'epoch')} {fresh}"
     parts = []
     if compared.base_estimates:
@@ -125,6 +122,11 @@ def _evidence(compared: Comparison, outcome: Outcome | None) -> str:
         now = quantities.count(len(compared.new_estimates) or 1, "process", "processes")
         parts.append(f"{now}, {quantities.count(len(outcome.samples), 'sample')} now")
     return "; ".join(parts)
+
+
+def _was_timed_in_turns(outcome: Outcome | None) -> bool:
+    conditions = outcome.conditions if isinstance(outcome, Measured) else None
+    return conditions is not None and conditions.turn_calls is not None
 
 
 def _uncompared(outcome: Outcome) -> Comparison:

@@ -54,7 +54,7 @@ def build_heat_maps(run: Run, anchors: Mapping[Case, str], confidence: float) ->
     paired = dict.fromkeys(
         outcome.metric.name
         for outcome in run.outcomes
-        if isinstance(outcome, Measured) and outcome.reference_samples and outcome.metric.rule != "shown"
+        if isinstance(outcome, Measured) and outcome.reference_samples and outcome.metric.judging.is_judged
     )
     groups: dict[tuple[object, ...], list[Outcome]] = {}
     for outcome in run.outcomes:

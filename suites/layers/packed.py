@@ -1,7 +1,8 @@
-"""Layers whose weights are stored as packed integers. This imports torch."""
+"""Layers whose weights are stored smaller: as packed integers, or as compressed sparse rows. This imports torch."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -200,18 +201,39 @@ class Int4Linear(nn.Module):
         return product
 
 
-def replace_layers(
-    model: nn.Module, make: Callable[[nn.Module], nn.Module | None]
-) -> tuple[nn.Module, list[nn.Module]]:
-    """Puts ``make(layer)`` in the place of every packable layer, the model itself included; ``None`` leaves it.
+class CsrLinear(nn.Module):
+    """``y = x Wᵀ + b`` with ``W`` ``(out, in)`` as compressed sparse rows of 32-bit indices."""
 
-    Returns the model and the new layers. A layer that stands in several places is made once.
-    """
-    made: dict[nn.Module, nn.Module] = {}
-    for layer in list(model.modules()):
-        if type(layer) in PACKABLE and (new := make(layer)) is not None:
-            made[layer] = new
-    for name, layer in list(model.named_modules(remove_duplicate=False)):
-        if name and layer in made:
-            model.set_submodule(name, made[layer])
-    return made.get(model, model), list(made.values())
+    def __init__(self, weight: torch.Tensor, bias: nn.Parameter | None) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(weight, requires_grad=False)
+        self.bias = bias
+
+    @classmethod
+    def from_linear(cls, layer: nn.Linear, rate: float) -> CsrLinear:
+        """``layer`` without the share ``rate`` of its weights that is smallest in magnitude."""
+        weight = layer.weight.detach()
+        magnitude = weight.abs()
+        threshold = magnitude.flatten().kthvalue(max(1, round(rate * weight.numel()))).values
+        return cls(_csr(weight.masked_fill(magnitude <= threshold, 0)), layer.bias)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> CsrLinear:
+        """torch copies no sparse parameter."""
+        bias = None if self.bias is None else nn.Parameter(self.bias.detach().clone(), requires_grad=False)
+        return CsrLinear(self.weight.detach().clone(), bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        # Sparse times dense, the one product that every backend has; linear() makes a view of the weight for it, which
+        # inference mode refuses.
+        columns = x.reshape(-1, x.shape[-1]).mT
+        y: torch.Tensor = (self.weight @ columns).mT.reshape(*x.shape[:-1], -1)
+        return y if self.bias is None else y + self.bias
+
+
+def _csr(weight: torch.Tensor) -> torch.Tensor:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"\s*Sparse CSR tensor support is in beta state")
+        warnings.filterwarnings("ignore", message=r"\s*Sparse invariant checks are implicitly disabled")
+        sparse = weight.to_sparse_csr()
+        rows, columns = sparse.crow_indices().int(), sparse.col_indices().int()
+        return torch.sparse_csr_tensor(rows, columns, sparse.values(), weight.shape, check_invariants=True)

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 GROUP = 32
-"""Weights along a row that share one 4-bit scale."""
+"""Weights along a row that share one 4-bit scale: the fewest that torch's kernel takes."""
 
 
 def pack(values: torch.Tensor, bits: int) -> torch.Tensor:

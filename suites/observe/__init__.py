@@ -1,1 +1,1 @@
-"""What really ran: evidence for the optimizations."""
+"""What an optimization sees of a model: what really ran, which weights it has, why an optimization cannot be."""

@@ -17,21 +17,12 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from paceline.fixtures.counting.operators import multiplies
 from paceline.fixtures.preparation.axes import Call, Inputs
 from paceline.fixtures.values.trees import call_with, tensors
 
-_MULTIPLYING = frozenset(
-    {
-        *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
-        *("convolution", "_convolution", "linear", "mm", "addmm", "bmm", "baddbmm", "matmul", "mv", "addmv", "einsum"),
-        *("lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"),
-        *("mkldnn_rnn_layer", "_cudnn_rnn", "quantized_lstm", "quantized_gru", "scaled_dot_product_attention"),
-        *("_native_multi_head_attention", "_transformer_encoder_layer_fwd"),
-    }
-)
-"""ATen operations that multiply activations with weights (or with each other), before decomposition."""
-_TAKING_PACKED = frozenset({"_weight_int8pack_mm", "_weight_int4pack_mm", "_weight_int4pack_mm_for_cpu"})
-"""Those whose first argument is multiplied by integers and scales, in the kernel's own packing."""
+TAKING_PACKED = frozenset({"_weight_int8pack_mm", "_weight_int4pack_mm", "_weight_int4pack_mm_for_cpu"})
+"""Operators whose first argument is multiplied by integers and scales, in the kernel's own packing."""
 
 
 class _Origin(IntEnum):
@@ -168,13 +159,14 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's 
             if storage_of(weight) != place
         }
         packed = list(_packed_weights((args, kwargs)))
-        name = f"{func.namespace}.{func.overloadpacket.__name__}"
+        operator = func.overloadpacket.__name__
+        name = f"{func.namespace}.{operator}"
         self.names.append(name)
-        if func.overloadpacket.__name__ in _TAKING_PACKED:
+        if operator in TAKING_PACKED:
             units = torch.eye(args[0].shape[-1], dtype=args[0].dtype, device=args[0].device)
             weights = [func(units, *args[1:], **kwargs).T]
             stored = [tuple(tensor for group in stored for tensor in group)]
-        if _multiplies(func):
+        if multiplies(operator):
             self.ops.append(
                 Op(
                     name,
@@ -201,13 +193,6 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's 
 
     def _origin(self, tensor: torch.Tensor) -> _Origin:
         return self._origins.get(storage_of(tensor), _Origin.WEIGHT)
-
-
-def _multiplies(func: Any) -> bool:
-    name = func.overloadpacket.__name__
-    return name in _MULTIPLYING | _TAKING_PACKED or (
-        func.namespace in ("quantized", "onednn") and ("linear" in name or "conv" in name) and "prepack" not in name
-    )
 
 
 def storage_of(tensor: torch.Tensor) -> int:

@@ -10,6 +10,9 @@ from torch import nn
 
 RECURRENT = (nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell)
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+LEAST_SHARE = 0.5
+"""An optimization is for models of which it reaches at least this share of the multiplied weights; below, its name
+would lie."""
 
 
 def multiplied_weights(model: nn.Module) -> dict[str, nn.Parameter]:

@@ -4,64 +4,55 @@ Every optimization proves itself. ``evidence`` does not look at what a module sa
 model once and looks at the operations and the very tensors that take part
 (:mod:`paceline.suites.observe.observation`), so that a mask on a copy, a cast that is undone inside or a compiler
 that gave up is found whatever the module's attributes say.
+
+Each module here is a family and lists its optimizations in ``OPTIMIZATIONS``, a chain with its first link. There is no
+second list: a module that stands in this folder is found.
 """
 
-from dataclasses import replace
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable
 
 from paceline.fixtures.preparation.axes import Optimization
-from paceline.fixtures.preparation.chains import chain
-from paceline.suites.optimizations.exported import AOTI, EXPORT, JIT_FREEZE
-from paceline.suites.optimizations.graph import COMPILE
-from paceline.suites.optimizations.layout import CHANNELS_LAST, FUSE_CONV_BN
-from paceline.suites.optimizations.precision import AUTOCAST_BF16, AUTOCAST_FP16, BF16, FP16
-from paceline.suites.optimizations.pruning import PRUNE_SENSITIVITY, PRUNE_STRUCTURED, PRUNE_UNSTRUCTURED
-from paceline.suites.optimizations.quantization import INT8_DYNAMIC, INT8_STATIC
-from paceline.suites.optimizations.reference import EAGER
-from paceline.suites.optimizations.sharing import LOW_RANK, TIED_WEIGHTS
-from paceline.suites.optimizations.sparse import SPARSE_CSR
-from paceline.suites.optimizations.weight_only import INT4_WEIGHT_ONLY, INT8_WEIGHT_ONLY, TERNARY
+from paceline.fixtures.preparation.chains import Chain
 
-EVERYDAY = frozenset(
-    {
-        "eager",
-        "compile",
-        "channels_last",
-        "fuse_conv_bn",
-        "bf16",
-        "int8_dynamic",
-        "int8_static",
-        "prune_unstructured",
-        "prune_structured",
-    }
-)
-"""What a model runs under where nobody says more; the rest is for the full tier, or asked for by name."""
+_NO_FAMILY = "observation"
+"""An alias of names that import torch."""
+_CLASSES = ("exact", "near", "lossy")
+"""By what they claim of the output."""
 
-_ALL: tuple[Optimization, ...] = (
-    EAGER,
-    COMPILE,
-    AOTI,
-    EXPORT,
-    JIT_FREEZE,
-    CHANNELS_LAST,
-    FUSE_CONV_BN,
-    chain(FUSE_CONV_BN, CHANNELS_LAST),
-    BF16,
-    FP16,
-    AUTOCAST_BF16,
-    AUTOCAST_FP16,
-    INT8_DYNAMIC,
-    INT8_STATIC,
-    INT8_WEIGHT_ONLY,
-    INT4_WEIGHT_ONLY,
-    TERNARY,
-    PRUNE_UNSTRUCTURED,
-    PRUNE_SENSITIVITY,
-    PRUNE_STRUCTURED,
-    SPARSE_CSR,
-    TIED_WEIGHTS,
-    LOW_RANK,
-    chain(PRUNE_STRUCTURED, INT8_STATIC),
-    chain(LOW_RANK, INT8_WEIGHT_ONLY),
-)
-OPTIMIZATIONS = tuple(one if one.name in EVERYDAY else replace(one, everyday=False) for one in _ALL)
-"""In the order in which they are shown: the reference, then from exact to lossy."""
+
+def collect(package: str, folders: Iterable[str]) -> tuple[Optimization, ...]:
+    """The optimizations of every family in a package, found in its ``folders`` (its ``__path__``).
+
+    The reference comes first, then exact, near and lossy ones; in each class single ones before chains, family after
+    family by name, and in a family in its own order.
+
+    Raises
+    ------
+    ValueError
+        Where a module has no tuple ``OPTIMIZATIONS``, or two optimizations have one name. It names the modules.
+    """
+    modules: dict[str, str] = {}
+    found: list[Optimization] = []
+    for name in sorted(module.name for module in pkgutil.iter_modules(folders) if module.name != _NO_FAMILY):
+        module = f"{package}.{name}"
+        family = getattr(importlib.import_module(module), "OPTIMIZATIONS", None)
+        if not isinstance(family, tuple) or not all(isinstance(one, Optimization) for one in family):
+            raise ValueError(f"{module} is no family: give it OPTIMIZATIONS, a tuple of Optimization, or move it")
+        for one in family:
+            if one.name in modules:
+                raise ValueError(f"two optimizations {one.name!r}, in {modules[one.name]} and {module}: rename one")
+            modules[one.name] = module
+            found.append(one)
+    return tuple(sorted(found, key=_place))
+
+
+def _place(one: Optimization) -> tuple[bool, int, bool]:
+    return not one.is_reference, _CLASSES.index(str(one.fidelity)), isinstance(one, Chain)
+
+
+OPTIMIZATIONS = collect(__name__, __path__)
+"""In the order in which they are shown."""

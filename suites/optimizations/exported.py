@@ -16,7 +16,7 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared, UnsupportedError
-from paceline.suites.optimizations.reasons import in_words, no_layers, not_a_module
+from paceline.suites.observe.reasons import in_words, no_layers, not_a_module
 
 if TYPE_CHECKING:
     import torch
@@ -123,6 +123,7 @@ EXPORT = Optimization(
     tolerance=1e-5,
     evidence=_export_evidence,
     unsupported=_needs_layers,
+    everyday=False,
     description="torch.export's graph of ATen operators, called instead of the model's Python code.",
 )
 
@@ -130,7 +131,7 @@ EXPORT = Optimization(
 def _aoti(model: Call, inputs: Inputs) -> Prepared:
     import torch._inductor
 
-    from paceline.suites.layers.aoti_package import PackagedModel
+    from paceline.suites.layers.wrappers import PackagedModel
 
     program = _program(model, inputs)
     # Gone as soon as it is loaded, since a run that is killed removes nothing at its end.
@@ -170,7 +171,7 @@ def _refuse_crash(package: Path) -> None:
 
 def _aoti_evidence(model: Call, prepared: Prepared) -> str:
     """A package with machine code is loaded into this process, and it is what runs."""
-    from paceline.suites.layers.aoti_package import PackagedModel
+    from paceline.suites.layers.wrappers import PackagedModel
 
     if not isinstance(prepared.call, PackagedModel):
         raise NotAppliedError(f"a {type(prepared.call).__name__} is called, not a package of AOTInductor's")
@@ -193,6 +194,7 @@ AOTI = Optimization(
     evidence=_aoti_evidence,
     unsupported=_needs_layers,
     needs_compiler=True,
+    everyday=False,
     description="torch.export and AOTInductor: a package of machine code that needs none of the model's Python code.",
 )
 
@@ -210,7 +212,7 @@ def _without_deprecations() -> Iterator[None]:
 
 
 _WARM_UPS = 3
-"""TorchScript specializes its graph to the shapes it sees in the first calls."""
+"""TorchScript profiles the first call, compiles in the second for the shapes it saw, and runs that from then on."""
 
 
 def _traced(model: nn.Module, examples: dict[str, Any]) -> Any:
@@ -264,5 +266,8 @@ JIT_FREEZE = Optimization(
     tolerance=1e-4,
     evidence=_jit_evidence,
     unsupported=_needs_a_module,
+    everyday=False,
     description="TorchScript, traced and frozen: weights as constants of the graph (legacy; torch deprecates it).",
 )
+
+OPTIMIZATIONS = (AOTI, EXPORT, JIT_FREEZE)

@@ -6,21 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from paceline.fixtures.counting.operators import multiplies
 from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
-from paceline.suites.optimizations.reasons import no_layers
+from paceline.suites.observe.reasons import no_layers
 
 if TYPE_CHECKING:
     from torch.autograd.profiler_util import FunctionEvent
-
-_PRODUCTS = frozenset(
-    {
-        *("aten::conv1d", "aten::conv2d", "aten::conv3d", "aten::linear", "aten::mm", "aten::addmm", "aten::bmm"),
-        *("aten::baddbmm", "aten::lstm", "aten::gru", "aten::rnn_tanh", "aten::rnn_relu"),
-        *("aten::_native_multi_head_attention", "aten::_transformer_encoder_layer_fwd"),
-        "aten::scaled_dot_product_attention",
-    }
-)
-"""The profiler's names of the operations that do the work of a network."""
 
 
 class _Counts(NamedTuple):
@@ -75,14 +66,14 @@ def _unsupported(model: Call, _inputs: Inputs, _device_type: str) -> str | None:
     import torch._dynamo
     from torch import nn
 
-    from paceline.suites.observe.weights import RECURRENT, share_of_weights
+    from paceline.suites.observe.weights import LEAST_SHARE, RECURRENT, share_of_weights
 
     if not isinstance(model, nn.Module):
         return None
     if (reason := no_layers(model)) is not None or torch._dynamo.config.allow_rnn:
         return reason
     recurrent = [module for module in model.modules() if isinstance(module, RECURRENT)]
-    if recurrent and share_of_weights(model, recurrent) >= 0.5:
+    if recurrent and 1 - share_of_weights(model, recurrent) < LEAST_SHARE:
         return (
             f"{type(recurrent[0]).__name__}: torch.compile leaves recurrent layers and what calls them to eager "
             "(torch._dynamo.config.allow_rnn is off by default)"
@@ -146,9 +137,14 @@ def _outermost_products(events: list[FunctionEvent]) -> list[str]:
     """The working operations that ran neither inside a compiled graph nor inside another such operation."""
 
     def counts(event: FunctionEvent) -> bool:
-        return event.name in _PRODUCTS and not any(_is_graph(a) or a.name in _PRODUCTS for a in _ancestors(event))
+        return _is_product(event) and not any(_is_graph(a) or _is_product(a) for a in _ancestors(event))
 
     return [event.name for event in events if counts(event)]
+
+
+def _is_product(event: FunctionEvent) -> bool:
+    _, separator, operator = event.name.partition("::")  # regions that the profiler names otherwise are no operators
+    return bool(separator) and multiplies(operator)
 
 
 def _ancestors(event: Any) -> Iterator[FunctionEvent]:
@@ -176,3 +172,5 @@ def _no_compilation() -> Iterator[None]:
 
 
 COMPILE = compiled("compile")
+
+OPTIMIZATIONS = (COMPILE,)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
-from paceline.suites.optimizations.reasons import in_words, no_layers
+from paceline.fixtures.preparation.chains import chain
+from paceline.suites.observe.reasons import in_words, no_layers
 
 if TYPE_CHECKING:
     import torch
@@ -190,3 +192,5 @@ FUSE_CONV_BN = Optimization(
     unsupported=_fuse_conv_bn_unsupported,
     description="Batch norms folded into the weights of the convolutions before them.",
 )
+
+OPTIMIZATIONS = (CHANNELS_LAST, FUSE_CONV_BN, replace(chain(FUSE_CONV_BN, CHANNELS_LAST), everyday=False))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
-from paceline.suites.optimizations.quantization import LEAST_SHARE
-from paceline.suites.optimizations.reasons import no_weights, not_a_module
+from paceline.suites.observe.reasons import no_weights, not_a_module
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +44,7 @@ def _no_such_format(model: Call, device_type: str, dtype: _Dtype) -> str | None:
     return None
 
 
-def _cast(name: str, dtype: _Dtype, tolerance: float, description: str) -> Optimization:
+def _cast(name: str, dtype: _Dtype, tolerance: float, description: str, *, everyday: bool = True) -> Optimization:
     """Weights and inputs in ``dtype``, so that all between them is."""
 
     def apply(model: Call, inputs: Inputs) -> Prepared:
@@ -64,6 +63,7 @@ def _cast(name: str, dtype: _Dtype, tolerance: float, description: str) -> Optim
         tolerance=tolerance,
         evidence=lambda _model, prepared: _cast_evidence(prepared, dtype),
         unsupported=lambda model, _inputs, device_type: _no_such_format(model, device_type, dtype),
+        everyday=everyday,
         description=description,
     )
 
@@ -101,7 +101,7 @@ def _autocast(name: str, dtype: _Dtype, tolerance: float) -> Optimization:
         import torch
         from torch import nn
 
-        from paceline.suites.layers.autocast import Autocast
+        from paceline.suites.layers.wrappers import Autocast
 
         assert isinstance(model, nn.Module)
         device_type = next(model.parameters()).device.type
@@ -112,7 +112,8 @@ def _autocast(name: str, dtype: _Dtype, tolerance: float) -> Optimization:
         import torch
         from torch import nn
 
-        from paceline.suites.layers.autocast import Autocast
+        from paceline.suites.layers.wrappers import Autocast
+        from paceline.suites.observe.weights import LEAST_SHARE
 
         if (reason := _no_such_format(model, device_type, dtype) or no_weights(model)) is not None:
             return reason
@@ -129,6 +130,7 @@ def _autocast(name: str, dtype: _Dtype, tolerance: float) -> Optimization:
         tolerance=tolerance,
         evidence=lambda _model, prepared: _autocast_evidence(prepared, dtype),
         unsupported=unsupported,
+        everyday=False,
         description=f"float32 weights, cast to {dtype} call by call where torch.autocast holds it to be safe.",
     )
 
@@ -148,6 +150,8 @@ def _share_in(prepared: Prepared, dtype: _Dtype) -> tuple[float, str]:
 def _autocast_evidence(prepared: Prepared, dtype: _Dtype) -> str:
     import torch
     from torch import nn
+
+    from paceline.suites.observe.weights import LEAST_SHARE
 
     share, left = _share_in(prepared, dtype)
     if share < LEAST_SHARE:
@@ -176,6 +180,9 @@ FP16 = _cast(
     "float16",
     0.02,
     "Weights and activations in float16 (11 significant bits, at most 65,504), half the memory.",
+    everyday=False,
 )
 AUTOCAST_BF16 = _autocast("autocast_bf16", "bfloat16", 0.05)
 AUTOCAST_FP16 = _autocast("autocast_fp16", "float16", 0.02)
+
+OPTIMIZATIONS = (BF16, FP16, AUTOCAST_BF16, AUTOCAST_FP16)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared, UnsupportedError
-from paceline.suites.optimizations.quantization import CALIBRATION_VARIANTS
-from paceline.suites.optimizations.reasons import in_words, no_layers, no_weights
+from paceline.fixtures.preparation.chains import chain
+from paceline.suites.observe.calibration import CALIBRATION_VARIANTS, calibration_inputs
+from paceline.suites.observe.reasons import in_words, no_layers, no_weights
+from paceline.suites.optimizations.quantization import INT8_STATIC
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
 RATE = 0.5
-"""The share that is removed."""
+"""The share that is removed: a choice. Nothing is trained afterwards, so none would keep the output."""
 
 
 def _prune_unstructured(model: Call, _inputs: Inputs) -> Call:
@@ -43,25 +46,15 @@ def _unstructured_unsupported(model: Call, _inputs: Inputs, _device_type: str) -
 
 def _unstructured_evidence(model: Call, prepared: Prepared) -> str:
     """Counts zeros in the weights that kernels get, and checks that it is the small ones that went."""
+    from paceline.suites.observe.checks import weights_that_take_part
     from paceline.suites.observe.observation import elements
     from paceline.suites.observe.removal import check_smallest_removed
 
-    before, after = _weights_before_and_after(model, prepared)
+    before, after = (one.matrices for one in weights_that_take_part(model, prepared))
     for old, new in zip(before, after, strict=True):
         check_smallest_removed(old, new)
     share = _share_of_zeros(model, before, after)
     return f"{share:.1%} of the {elements(after):,} weights that run are zero, the smallest of each layer"
-
-
-def _weights_before_and_after(
-    model: Call, prepared: Prepared
-) -> tuple[tuple[torch.Tensor, ...], tuple[torch.Tensor, ...]]:
-    from paceline.suites.observe.observation import observe
-
-    before, after = observe(model, prepared.inputs).matrices, observe(prepared.call, prepared.inputs).matrices
-    if not after or len(before) != len(after):
-        raise NotAppliedError(f"{len(after)} weights take part in a call, {len(before)} in one of the untouched model")
-    return before, after
 
 
 def _share_of_zeros(model: Call, before: tuple[torch.Tensor, ...], after: tuple[torch.Tensor, ...]) -> float:
@@ -91,6 +84,7 @@ PRUNE_UNSTRUCTURED = Optimization(
 
 
 _SENSITIVITY_SEED = 20_251_122
+"""Any number, as long as evidence draws the same signs as what it is evidence of."""
 
 
 def _prune_sensitivity(model: Call, inputs: Inputs) -> Prepared:
@@ -137,7 +131,6 @@ def output_sensitivity(model: nn.Module, inputs: Inputs) -> dict[str, torch.Tens
 
     from paceline.fixtures.values.trees import call_with, map_tensors, tensors
     from paceline.suites.observe.weights import multiplied_weights
-    from paceline.suites.optimizations.quantization import calibration_inputs
 
     named = multiplied_weights(model)
     trained = {name: weight.requires_grad for name, weight in named.items()}
@@ -184,12 +177,13 @@ def _sensitivity_evidence(model: Call, prepared: Prepared) -> str:
 
     from torch import nn
 
+    from paceline.suites.observe.checks import weights_that_take_part
     from paceline.suites.observe.observation import elements
     from paceline.suites.observe.removal import removed
     from paceline.suites.observe.weights import multiplied_weights
 
     assert isinstance(model, nn.Module)
-    before, after = _weights_before_and_after(model, prepared)
+    before, after = (one.matrices for one in weights_that_take_part(model, prepared))
     scores = output_sensitivity(copy.deepcopy(model), prepared.inputs)
     by_place = {_place_of(weight): scores[name] for name, weight in multiplied_weights(model).items()}
     by_magnitude = 0
@@ -213,6 +207,7 @@ PRUNE_SENSITIVITY = Optimization(
     apply=_prune_sensitivity,
     evidence=_sensitivity_evidence,
     unsupported=_sensitivity_unsupported,
+    everyday=False,
     description="The half of each layer's weights set to zero on which the output depends least (first-order Taylor).",
 )
 
@@ -290,10 +285,11 @@ def _structured_unsupported(model: Call, inputs: Inputs, _device_type: str) -> s
 
 def _structured_evidence(model: Call, prepared: Prepared) -> str:
     """Compares the weights that run: fewer channels, not zeroed ones, and what is left is the original's."""
+    from paceline.suites.observe.checks import weights_that_take_part
     from paceline.suites.observe.observation import elements
     from paceline.suites.observe.removal import SLACK, is_part
 
-    before, after = _weights_before_and_after(model, prepared)
+    before, after = (one.matrices for one in weights_that_take_part(model, prepared))
     channels = [(old.shape[0], new.shape[0]) for old, new in zip(before, after, strict=True)]
     thinned = [(old, new) for old, new in channels if new < old]
     if not thinned or elements(after) >= elements(before):
@@ -319,4 +315,11 @@ PRUNE_STRUCTURED = Optimization(
     unsupported=_structured_unsupported,
     requires={"torch_pruning": "prune"},
     description="Half of the channels of hidden layers removed by magnitude (torch-pruning), without fine-tuning.",
+)
+
+OPTIMIZATIONS = (
+    PRUNE_UNSTRUCTURED,
+    PRUNE_SENSITIVITY,
+    PRUNE_STRUCTURED,
+    replace(chain(PRUNE_STRUCTURED, INT8_STATIC), everyday=False),
 )

@@ -14,14 +14,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
-from paceline.suites.optimizations.reasons import in_words, no_layers, no_weights, not_on_cpu
+from paceline.suites.observe.calibration import CALIBRATION_VARIANTS, calibration_inputs
+from paceline.suites.observe.reasons import in_words, no_layers, no_weights, not_on_cpu
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
-
-LEAST_SHARE = 0.5
-"""A model is called int8 where at least this share of the weights it multiplies by is; below, the name would lie."""
 
 _KNOWN_WARNINGS = (
     r"torch\.ao\.quantization is deprecated",  # said above
@@ -30,8 +27,7 @@ _KNOWN_WARNINGS = (
     r"must run observer before calling calculate_qparams",  # an observer of a branch that evaluation never takes
 )
 _ENGINES = ("x86", "fbgemm", "qnnpack", "onednn")
-_CALIBRATION_SEED = 20_240_229
-CALIBRATION_VARIANTS = 7
+"""The first of them that torch was built with is used: see :func:`quantization_engine`."""
 
 
 @contextmanager
@@ -65,6 +61,8 @@ def _quantize_dynamic(model: Call, inputs: Inputs) -> Prepared:
     from torch import nn
     from torch.ao import quantization
 
+    from paceline.suites.layers.replacement import leave_fast_path
+
     assert isinstance(model, nn.Module)
     # Weights with one scale a row, as fine as static quantization's; recurrent cells only have kernels for one scale.
     configurations = {
@@ -79,33 +77,10 @@ def _quantize_dynamic(model: Call, inputs: Inputs) -> Prepared:
     return Prepared(quantized, inputs, leave_fast_path(quantized))
 
 
-def leave_fast_path(model: nn.Module) -> tuple[str, ...]:
-    """Makes encoder layers call their linear layers, and says so.
-
-    ``TransformerEncoderLayer`` hands ``linear1.weight`` to one fused float kernel. On a quantized layer that is a
-    method, and the call dies; an activation the kernel does not know is one of the reasons the layer itself has to
-    call its parts one by one. It is set on these layers alone, not through ``torch.backends.mha``, which is global.
-    """
-    from torch import nn
-
-    layers = [module for module in model.modules() if isinstance(module, nn.TransformerEncoderLayer)]
-    for layer in layers:
-        layer.activation_relu_or_gelu = 0
-    for module in model.modules():
-        if isinstance(module, nn.TransformerEncoder):
-            module.use_nested_tensor = False
-    if not layers:
-        return ()
-    return (
-        f"{len(layers)} encoder layer(s) run part by part: the fused float kernel cannot take integer weights; their "
-        "attention stays float (its projections are bare parameters of no linear layer)",
-    )
-
-
 def _dynamic_unsupported(model: Call, _inputs: Inputs, device_type: str) -> str | None:
     from torch import nn
 
-    from paceline.suites.observe.weights import share_of_weights
+    from paceline.suites.observe.weights import LEAST_SHARE, share_of_weights
 
     if (reason := not_on_cpu(device_type) or no_layers(model) or no_weights(model)) is not None:
         return reason
@@ -183,39 +158,11 @@ def _as_arguments(inputs: Inputs) -> tuple[object, ...]:
     return inputs if isinstance(inputs, tuple) else (inputs,)
 
 
-def calibration_inputs(inputs: Inputs) -> Iterator[Inputs]:
-    """The example inputs, and seeded variants that keep their structure but not their exact values.
-
-    Floating-point tensors get normal noise of a quarter of their standard deviation; in integer ones (token ids) every
-    fourth entry is replaced by another of the tensor's own, so that ids stay valid.
-    """
-    import torch
-
-    from paceline.fixtures.values.trees import map_tensors
-
-    # On the CPU: the same variants whatever the device.
-    random = torch.Generator().manual_seed(_CALIBRATION_SEED)
-
-    def vary(tensor: torch.Tensor) -> torch.Tensor:
-        device = tensor.device
-        if tensor.is_floating_point():
-            noise = torch.randn(tensor.shape, generator=random, dtype=tensor.dtype).to(device)
-            return tensor + 0.25 * tensor.std(correction=0) * noise
-        if tensor.dtype == torch.bool:
-            return tensor
-        others = tensor.flatten()[torch.randint(tensor.numel(), tensor.shape, generator=random).to(device)]
-        return torch.where((torch.rand(tensor.shape, generator=random) < 0.25).to(device), others, tensor)
-
-    yield inputs
-    for _ in range(CALIBRATION_VARIANTS):
-        yield map_tensors(vary, inputs)
-
-
 def _static_unsupported(model: Call, _inputs: Inputs, device_type: str) -> str | None:
     from torch import nn
     from torch.ao.quantization.fx.tracer import QuantizationTracer
 
-    from paceline.suites.observe.weights import CONVOLUTIONS, share_of_weights
+    from paceline.suites.observe.weights import CONVOLUTIONS, LEAST_SHARE, share_of_weights
 
     if (reason := not_on_cpu(device_type) or no_layers(model) or no_weights(model)) is not None:
         return reason
@@ -244,10 +191,10 @@ def _static_evidence(model: Call, prepared: Prepared) -> str:
 def _integer_evidence(model: Call, prepared: Prepared, *, is_static: bool) -> str:
     """Integer weights in the kernels that run, integer activations where static, and a smaller file."""
     import torch
-    from torch import nn
 
+    from paceline.suites.observe.checks import share_of_serialized_size
     from paceline.suites.observe.observation import elements, observe
-    from paceline.suites.observe.weights import serialized_bytes
+    from paceline.suites.observe.weights import LEAST_SHARE
 
     ops = observe(prepared.call, prepared.inputs).ops
     integer = tuple(weight for op in ops for weight in op.matrices if weight.dtype in (torch.qint8, torch.quint8))
@@ -258,16 +205,11 @@ def _integer_evidence(model: Call, prepared: Prepared, *, is_static: bool) -> st
     reads_integers = [op for op in ops if op.activations and op.activations[0].dtype == torch.quint8]
     if is_static and len(reads_integers) < len(integer):
         raise NotAppliedError(f"{len(reads_integers)} of {len(integer)} int8 layers read integer activations")
-    assert isinstance(model, nn.Module)
-    if not isinstance(prepared.call, nn.Module):
-        raise NotAppliedError("a plain callable shows no serialized size; a torch.nn.Module does")
-    sizes = serialized_bytes(prepared.call), serialized_bytes(model)
-    if sizes[0] >= sizes[1]:
-        raise NotAppliedError(f"serialized size did not fall: {sizes[0]} bytes from {sizes[1]}")
+    size = share_of_serialized_size(model, prepared)
     activations = "and activations " if is_static else ""
     return (
         f"int8 weights {activations}in {len(integer)} matrices that run, {share:.0%} of the weights; "
-        f"serialized size {sizes[0] / sizes[1]:.2f} of the original"
+        f"serialized size {size:.2f} of the original"
     )
 
 
@@ -292,3 +234,5 @@ INT8_STATIC = Optimization(
     unsupported=_static_unsupported,
     description="int8 weights and activations, activation ranges calibrated beforehand (torch.ao, FX graph mode).",
 )
+
+OPTIMIZATIONS = (INT8_DYNAMIC, INT8_STATIC)

@@ -15,3 +15,5 @@ EAGER = Optimization(
     is_reference=True,
     description="The model as it was built, called under inference mode: what every other row is held against.",
 )
+
+OPTIMIZATIONS = (EAGER,)

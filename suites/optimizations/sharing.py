@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared, UnsupportedError
-from paceline.suites.optimizations.quantization import LEAST_SHARE, leave_fast_path
-from paceline.suites.optimizations.reasons import no_layers, no_weights
+from paceline.fixtures.preparation.chains import chain
+from paceline.suites.observe.reasons import no_layers, no_weights
+from paceline.suites.optimizations.weight_only import INT8_WEIGHT_ONLY
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
 ENERGY = 0.75
-"""The share of a weight's squared singular values that its rank keeps."""
+"""The share of a weight's squared singular values that its rank keeps: a choice. Nothing is trained afterwards, so none
+would keep the output."""
+_ROUNDING = 1e-3
+"""Of the energy: far more than rounding the factors to bfloat16 loses (4e-6 of a normal 64 x 64 matrix)."""
 
 _Key = tuple[type, str, tuple[int, ...]]
 
@@ -58,13 +63,11 @@ def _tie_evidence(model: Call, prepared: Prepared) -> str:
     import torch
     from torch import nn
 
-    from paceline.suites.observe.observation import observe, storage_of
-    from paceline.suites.observe.weights import serialized_bytes
+    from paceline.suites.observe.checks import share_of_serialized_size, weights_that_take_part
+    from paceline.suites.observe.observation import storage_of
 
     assert isinstance(model, nn.Module)
-    before, after = observe(model, prepared.inputs).matrices, observe(prepared.call, prepared.inputs).matrices
-    if len(before) != len(after):
-        raise NotAppliedError(f"{len(after)} weights take part in a call, {len(before)} in one of the untouched model")
+    before, after = (one.matrices for one in weights_that_take_part(model, prepared))
     groups = [[getattr(layer, name) for layer, name in group] for group in _alike(model)]
     places = {storage_of(weight): index for index, weight in enumerate(before)}
     shared = storages = 0
@@ -81,9 +84,7 @@ def _tie_evidence(model: Call, prepared: Prepared) -> str:
         shared, storages = shared + len(now), storages + 1
     if not shared:
         raise NotAppliedError("of the weights that could share a storage no two were seen to run")
-    if not isinstance(prepared.call, nn.Module) or serialized_bytes(prepared.call) >= serialized_bytes(model):
-        raise NotAppliedError("serialized size did not fall")
-    ratio = serialized_bytes(prepared.call) / serialized_bytes(model)
+    ratio = share_of_serialized_size(model, prepared)
     return f"{shared} weights that run share {storages} storages; serialized size {ratio:.2f} of the original"
 
 
@@ -92,6 +93,7 @@ TIED_WEIGHTS = Optimization(
     apply=_tie,
     evidence=_tie_evidence,
     unsupported=_tie_unsupported,
+    everyday=False,
     description="Layers of one type, role and shape share the first one's weights; stored once, multiplied as often.",
 )
 
@@ -156,7 +158,7 @@ def _factor(model: Call, inputs: Inputs) -> Prepared:
     import torch
     from torch import nn
 
-    from paceline.suites.layers.packed import replace_layers
+    from paceline.suites.layers.replacement import leave_fast_path, replace_layers
 
     assert isinstance(model, nn.Module)
     with torch.no_grad():
@@ -169,7 +171,7 @@ def _factor(model: Call, inputs: Inputs) -> Prepared:
 def _factor_unsupported(model: Call, _inputs: Inputs, _device_type: str) -> str | None:
     from torch import nn
 
-    from paceline.suites.observe.weights import share_of_weights
+    from paceline.suites.observe.weights import LEAST_SHARE, share_of_weights
 
     if (reason := no_layers(model) or no_weights(model)) is not None:
         return reason
@@ -202,7 +204,7 @@ def _factor_evidence(model: Call, prepared: Prepared) -> str:
             )
         product = second.detach().flatten(1).float() @ new.detach().flatten(1).float()
         lost = float((product - whole).square().sum() / whole.square().sum())
-        if lost > 1 - ENERGY + 1e-3:
+        if lost > 1 - ENERGY + _ROUNDING:
             raise NotAppliedError(f"rank {rank} keeps {1 - lost:.0%} of a weight's energy, not {ENERGY:.0%}")
         ranks.append((rank, min(whole.shape)))
     if after or not ranks:
@@ -217,6 +219,9 @@ LOW_RANK = Optimization(
     apply=_factor,
     evidence=_factor_evidence,
     unsupported=_factor_unsupported,
+    everyday=False,
     description=f"Weights as products of two thin ones (SVD), of the rank that keeps {ENERGY:.0%} of their energy, "
     "where that is smaller.",
 )
+
+OPTIMIZATIONS = (TIED_WEIGHTS, LOW_RANK, replace(chain(LOW_RANK, INT8_WEIGHT_ONLY), everyday=False))

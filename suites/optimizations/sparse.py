@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
-from paceline.suites.optimizations.quantization import LEAST_SHARE, leave_fast_path
-from paceline.suites.optimizations.reasons import no_layers, no_weights
+from paceline.suites.observe.reasons import no_layers, no_weights
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,8 +18,8 @@ def _to_csr(model: Call, inputs: Inputs) -> Prepared:
     import torch
     from torch import nn
 
-    from paceline.suites.layers.packed import replace_layers
-    from paceline.suites.layers.sparse import CsrLinear
+    from paceline.suites.layers.packed import CsrLinear
+    from paceline.suites.layers.replacement import leave_fast_path, replace_layers
 
     def sparse(layer: nn.Module) -> nn.Module | None:
         return CsrLinear.from_linear(layer, RATE) if type(layer) is nn.Linear else None
@@ -34,7 +33,7 @@ def _to_csr(model: Call, inputs: Inputs) -> Prepared:
 def _unsupported(model: Call, _inputs: Inputs, device_type: str) -> str | None:
     from torch import nn
 
-    from paceline.suites.observe.weights import share_of_weights
+    from paceline.suites.observe.weights import LEAST_SHARE, share_of_weights
 
     if (reason := no_layers(model) or no_weights(model)) is not None:
         return reason
@@ -50,17 +49,15 @@ def _unsupported(model: Call, _inputs: Inputs, device_type: str) -> str | None:
 def _evidence(model: Call, prepared: Prepared) -> str:
     """Looks at the layout of the weights that kernels get, and holds their values against the original's."""
     import torch
-    from torch import nn
 
-    from paceline.suites.observe.observation import elements, observe
+    from paceline.suites.observe.checks import share_of_serialized_size, weights_that_take_part
+    from paceline.suites.observe.observation import elements
     from paceline.suites.observe.removal import SLACK, check_share_of_each, check_smallest_removed
-    from paceline.suites.observe.weights import serialized_bytes
+    from paceline.suites.observe.weights import LEAST_SHARE
 
-    before, after = observe(model, prepared.inputs).matrices, observe(prepared.call, prepared.inputs).matrices
-    if len(before) != len(after):
-        raise NotAppliedError(f"{len(after)} weights take part in a call, {len(before)} in one of the untouched model")
+    before, after = (one.matrices for one in weights_that_take_part(model, prepared))
     pairs = [(old, new) for old, new in zip(before, after, strict=True) if new.layout == torch.sparse_csr]
-    share = elements(tuple(old for old, _ in pairs)) / max(1, elements(before))
+    share = elements(tuple(old for old, _ in pairs)) / elements(before)
     if share < LEAST_SHARE:
         raise NotAppliedError(f"{share:.0%} of the weights that run are laid out as compressed sparse rows")
     for old, new in pairs:
@@ -69,10 +66,7 @@ def _evidence(model: Call, prepared: Prepared) -> str:
     if abs(stored - (1 - RATE)) > SLACK:
         raise NotAppliedError(f"{stored:.1%} of the sparse weights are stored, not {1 - RATE:.0%}")
     check_share_of_each(((old, new.to_dense()) for old, new in pairs), RATE)
-    assert isinstance(model, nn.Module)
-    if not isinstance(prepared.call, nn.Module) or serialized_bytes(prepared.call) >= serialized_bytes(model):
-        raise NotAppliedError("serialized size did not fall")
-    ratio = serialized_bytes(prepared.call) / serialized_bytes(model)
+    ratio = share_of_serialized_size(model, prepared)
     return (
         f"{len(pairs)} of {len(after)} weights ({share:.0%}) are multiplied as compressed sparse rows that store "
         f"{stored:.1%} of them; serialized size {ratio:.2f} of the original"
@@ -84,5 +78,8 @@ SPARSE_CSR = Optimization(
     apply=_to_csr,
     evidence=_evidence,
     unsupported=_unsupported,
+    everyday=False,
     description="The smallest nine tenths of linear layers' weights removed, the rest as compressed sparse rows (CSR).",
 )
+
+OPTIMIZATIONS = (SPARSE_CSR,)

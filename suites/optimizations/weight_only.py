@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
-from paceline.suites.optimizations.quantization import LEAST_SHARE, leave_fast_path
-from paceline.suites.optimizations.reasons import no_layers, no_weights
+from paceline.suites.observe.reasons import no_layers, no_weights
 
 if TYPE_CHECKING:
     import torch
@@ -63,7 +62,8 @@ def _apply(model: Call, inputs: Inputs, bits: int) -> Prepared:
     import torch
     from torch import nn
 
-    from paceline.suites.layers.packed import Unpacking, replace_layers
+    from paceline.suites.layers.packed import Unpacking
+    from paceline.suites.layers.replacement import leave_fast_path, replace_layers
 
     assert isinstance(model, nn.Module)
     with torch.no_grad():
@@ -82,13 +82,12 @@ def _apply(model: Call, inputs: Inputs, bits: int) -> Prepared:
 def _unsupported(model: Call, _inputs: Inputs, _device_type: str) -> str | None:
     from torch import nn
 
-    from paceline.suites.observe.weights import share_of_weights
+    from paceline.suites.layers.packed import PACKABLE
+    from paceline.suites.observe.weights import LEAST_SHARE, share_of_weights
 
     if (reason := no_layers(model) or no_weights(model)) is not None:
         return reason
     assert isinstance(model, nn.Module)
-    from paceline.suites.layers.packed import PACKABLE
-
     share = share_of_weights(model, [module for module in model.modules() if type(module) in PACKABLE])
     if share < LEAST_SHARE:
         return f"only {share:.0%} of the weights lie in plain linear, convolution and recurrent layers"
@@ -98,23 +97,18 @@ def _unsupported(model: Call, _inputs: Inputs, _device_type: str) -> str | None:
 def _evidence(model: Call, prepared: Prepared, bits: int) -> str:
     """Follows each weight that runs back to what is stored, integers of that many bits and nothing beside them, and
     holds it against the original's."""
-    from torch import nn
+    from paceline.suites.observe.checks import share_of_serialized_size, weights_that_take_part
+    from paceline.suites.observe.observation import elements
+    from paceline.suites.observe.weights import LEAST_SHARE
 
-    from paceline.suites.observe.observation import elements, observe
-    from paceline.suites.observe.weights import serialized_bytes
-
-    before, after = observe(model, prepared.inputs).matrices, observe(prepared.call, prepared.inputs)
-    if len(before) != len(after.matrices):
-        raise NotAppliedError(
-            f"{len(after.matrices)} weights take part in a call, {len(before)} in one of the untouched model"
-        )
+    before, after = weights_that_take_part(model, prepared)
     packed = [
         (old, new, stored)
-        for old, new, stored in zip(before, after.matrices, after.stored, strict=True)
+        for old, new, stored in zip(before.matrices, after.matrices, after.stored, strict=True)
         if _integers(stored)
     ]
     numbers = sum(new.numel() for _, new, _ in packed)
-    share = numbers / max(1, elements(after.matrices))
+    share = numbers / elements(after.matrices)
     if share < LEAST_SHARE:
         raise NotAppliedError(f"{share:.0%} of the weights that run are stored as integers")
     for _, new, stored in packed:
@@ -127,16 +121,11 @@ def _evidence(model: Call, prepared: Prepared, bits: int) -> str:
     if held > _MOST_BITS[bits]:
         raise NotAppliedError(f"{held:.1f} bits are stored for each {bits}-bit weight: more than integers and scales")
     distance = _distance([(old, new) for old, new, _ in packed], bits)
-    assert isinstance(model, nn.Module)
-    if not isinstance(prepared.call, nn.Module):
-        raise NotAppliedError("a plain callable shows no serialized size; a torch.nn.Module does")
-    sizes = serialized_bytes(prepared.call), serialized_bytes(model)
-    if sizes[0] >= sizes[1]:
-        raise NotAppliedError(f"serialized size did not fall: {sizes[0]} bytes from {sizes[1]}")
+    size = share_of_serialized_size(model, prepared)
     return (
-        f"{held:.1f} stored bits a weight, scales included, in {len(packed)} of {len(before)} matrices ({share:.0%} of "
-        f"the weights that run), which differ from the original by {distance:.2g} of their norm; serialized size "
-        f"{sizes[0] / sizes[1]:.2f} of the original"
+        f"{held:.1f} stored bits a weight, scales included, in {len(packed)} of {len(after.matrices)} matrices "
+        f"({share:.0%} of the weights that run), which differ from the original by {distance:.2g} of their norm; "
+        f"serialized size {size:.2f} of the original"
     )
 
 
@@ -196,8 +185,15 @@ def _weight_only(name: str, bits: int, tolerance: float | None, description: str
     def evidence(model: Call, prepared: Prepared) -> str:
         return _evidence(model, prepared, bits)
 
-    settings: dict[str, Any] = {"unsupported": _unsupported, "tolerance": tolerance, "description": description}
-    return Optimization(name, apply=apply, evidence=evidence, **settings)
+    return Optimization(
+        name,
+        apply=apply,
+        tolerance=tolerance,
+        evidence=evidence,
+        unsupported=_unsupported,
+        everyday=False,
+        description=description,
+    )
 
 
 INT8_WEIGHT_ONLY = _weight_only(
@@ -220,3 +216,5 @@ TERNARY = _weight_only(
     None,
     "Weights −1, 0 or 1 in two bits with one scale a channel; unpacked before each product, so it saves size only.",
 )
+
+OPTIMIZATIONS = (INT8_WEIGHT_ONLY, INT4_WEIGHT_ONLY, TERNARY)

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from paceline.baselines.ab.compare import compare_epochs
 from paceline.baselines.ab.decide import Decision, cleared, decide, holm
 from paceline.baselines.ab.screen import suspects, unsettled
-from paceline.baselines.ab.settings import Rule
+from paceline.baselines.ab.settings import ABSettings
 from paceline.baselines.judgement.verdicts import ORDER, Comparison, Policy, Verdict
 from paceline.baselines.records import Build, Case, Epoch, Level, Metric, Note, Turn
+from paceline.baselines.records.direction import HIGHER
 from paceline.baselines.records.metrics import LATENCY, PEAK_DEVICE_MEMORY, PEAK_RSS, PREPARATION, SIZE, THROUGHPUT
-from paceline.baselines.stats.power import sign_flip_p
-from paceline.baselines.stats.signed_rank import exceedances, signed_rank_tail
+from paceline.baselines.stats.signed_rank import exceedances, sign_flip_p, signed_rank_tail
 
-RULE, POLICY = Rule(), Policy()
+AB, POLICY = ABSettings(), Policy()
 EFFECTS = st.lists(st.floats(-0.2, 0.2), max_size=18)
 
 
@@ -33,8 +33,8 @@ def spaced(change: float, scatter: float, epochs: int = 16) -> tuple[float, ...]
     return tuple(float(one) for one in math.log1p(change) + steps)
 
 
-def only(effects: Sequence[float], rule: Rule = RULE, **settings: Any) -> Decision:
-    (decision,) = decide({"one": effects}, rule, **settings).values()
+def only(effects: Sequence[float], ab: ABSettings = AB, **settings: Any) -> Decision:
+    (decision,) = decide({"one": effects}, ab, **settings).values()
     return decision
 
 
@@ -120,13 +120,13 @@ def test_each_verdict(effects: Sequence[float], verdict: Verdict, words: str) ->
 def test_a_regression_takes_a_change_that_matters_and_a_p() -> None:
     assert only(spaced(0.0195, 0.002)).verdict is Verdict.NO_CHANGE_SEEN
     assert only(spaced(0.0205, 0.002)).verdict is Verdict.REGRESSED
-    wide = RULE.with_band(0.1)
-    assert only(spaced(0.05, 0.015), rules={"one": wide}).verdict is Verdict.UNCHANGED
-    assert only(spaced(0.12, 0.015), rules={"one": wide}).verdict is Verdict.REGRESSED
+    wide = AB.with_band(0.1)
+    assert only(spaced(0.05, 0.015), by_key={"one": wide}).verdict is Verdict.UNCHANGED
+    assert only(spaced(0.12, 0.015), by_key={"one": wide}).verdict is Verdict.REGRESSED
 
 
 def test_of_a_rate_less_is_worse() -> None:
-    slower = only(spaced(-0.05, 0.015), higher_is_better={"one"})
+    slower = only(spaced(-0.05, 0.015), directions={"one": HIGHER})
     assert slower.verdict is Verdict.REGRESSED
     assert slower.reason.startswith("−5.0 % (−6.")
     assert slower.effect is not None
@@ -143,7 +143,7 @@ def test_the_more_suspects_the_more_it_takes() -> None:
     effects = spaced(0.04, 0.015, 10)
     assert only(effects).verdict is Verdict.REGRESSED
     calm = {f"calm {place}": spaced(0.0, 0.004, 10) for place in range(20)}
-    among = decide({"one": effects, **calm}, RULE)["one"]
+    among = decide({"one": effects, **calm}, AB)["one"]
     assert among.verdict is Verdict.INCONCLUSIVE
     assert among.threshold == pytest.approx(0.01 / 21)
     assert "so few cannot convict (p ≤ 0.00048 is asked for, 0.00098 is the least" in among.reason
@@ -165,9 +165,9 @@ def test_epochs_that_resemble_each_other_count_less() -> None:
 # -- clearing ----------------------------------------------------------------------------------------------------------
 
 
-def drawn_until_cleared(effects: Sequence[float], rule: Rule = RULE) -> Sequence[float]:
+def drawn_until_cleared(effects: Sequence[float], ab: ABSettings = AB) -> Sequence[float]:
     """The effects of an only suspect up to the epoch that clears it."""
-    ends = (seen for seen in range(1, len(effects)) if cleared({"one": effects[:seen]}, rule))
+    ends = (seen for seen in range(1, len(effects)) if cleared({"one": effects[:seen]}, ab))
     return effects[: next(ends, len(effects))]
 
 
@@ -187,38 +187,38 @@ def drawn_until_cleared(effects: Sequence[float], rule: Rule = RULE) -> Sequence
 def test_a_suspect_is_cleared_by_a_small_estimate_and_an_interval_without_the_promise(
     effects: Sequence[float], is_over: bool
 ) -> None:
-    assert cleared({"one": effects}, RULE) == ({"one"} if is_over else set())
+    assert cleared({"one": effects}, AB) == ({"one"} if is_over else set())
 
 
 def test_a_wider_band_clears_more_and_epochs_that_resemble_each_other_clear_less() -> None:
     effects = spaced(0.02, 0.01, 8)
-    assert not cleared({"one": effects}, RULE)
-    assert cleared({"one": effects, "two": effects}, RULE, rules={"one": RULE.with_band(0.1)}) == {"one"}
+    assert not cleared({"one": effects}, AB)
+    assert cleared({"one": effects, "two": effects}, AB, by_key={"one": AB.with_band(0.1)}) == {"one"}
     mixed = spaced(0.0, 0.05, 16)
-    assert cleared({"one": mixed}, RULE)
-    assert not cleared({"one": sorted(mixed)}, RULE)
+    assert cleared({"one": mixed}, AB)
+    assert not cleared({"one": sorted(mixed)}, AB)
 
 
 def test_what_was_cleared_is_decided_as_if_it_had_had_all_epochs_and_proves_nothing() -> None:
     effects = spaced(0.006, 0.0005, 6)
-    assert cleared({"one": effects}, RULE)
+    assert cleared({"one": effects}, AB)
     many = {f"calm {place}": effects for place in range(50)}
-    found = decide({"one": spaced(0.05, 0.01, 18), **many}, RULE)
+    found = decide({"one": spaced(0.05, 0.01, 18), **many}, AB)
     calm = found["calm 0"]
     # Six epochs could not convict one of 51, but these needed no more.
     assert (calm.verdict, calm.epochs, calm.p) == (Verdict.UNCHANGED, 6, 1.0)
     assert calm.detectable is not None
-    assert sign_flip_p(effects, math.log1p(RULE.null), "greater") < 0.05
+    assert sign_flip_p(effects, math.log1p(AB.null), "greater") < 0.05
     assert found["one"].verdict is Verdict.REGRESSED
-    assert found["one"].threshold == RULE.alpha / 51
+    assert found["one"].threshold == AB.alpha / 51
 
 
 @given(st.lists(st.floats(-0.06, 0.06), max_size=16), st.integers(0, 40))
 def test_what_was_cleared_is_neither_convicted_nor_left_open(effects: list[float], others: int) -> None:
     taken = drawn_until_cleared(effects)
     absent: dict[str, Sequence[float]] = {f"absent {place}": () for place in range(others)}
-    found = decide({"one": taken, **absent}, RULE)["one"]
-    if cleared({"one": taken}, RULE):
+    found = decide({"one": taken, **absent}, AB)["one"]
+    if cleared({"one": taken}, AB):
         assert found.verdict in (Verdict.UNCHANGED, Verdict.NO_CHANGE_SEEN)
     # Not to clear it would only have led to more convictions.
     if found.verdict in (Verdict.REGRESSED, Verdict.IMPROVED):
@@ -234,7 +234,7 @@ def test_without_a_change_clearing_saves_half_of_a_confirmation(sigma: float, mo
 
 def test_an_effect_that_is_no_number_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="an effect of two is not a finite number"):
-        decide({"one": [0.1], "two": [0.1, math.nan]}, RULE)
+        decide({"one": [0.1], "two": [0.1, math.nan]}, AB)
 
 
 SWAPPED = {Verdict.REGRESSED: Verdict.IMPROVED, Verdict.IMPROVED: Verdict.REGRESSED}
@@ -242,8 +242,8 @@ SWAPPED = {Verdict.REGRESSED: Verdict.IMPROVED, Verdict.IMPROVED: Verdict.REGRES
 
 @given(st.dictionaries(st.sampled_from("abcdef"), EFFECTS, max_size=6))
 def test_swapped_sides_swap_the_convictions_and_nothing_else(effects: dict[str, list[float]]) -> None:
-    there = decide(effects, RULE)
-    back = decide({key: [-one for one in group] for key, group in effects.items()}, RULE)
+    there = decide(effects, AB)
+    back = decide({key: [-one for one in group] for key, group in effects.items()}, AB)
     assert there.keys() == back.keys() == effects.keys()
     for key in effects:
         one, other = there[key], back[key]
@@ -264,17 +264,17 @@ def test_swapped_sides_swap_the_convictions_and_nothing_else(effects: dict[str, 
 def test_the_order_of_suspects_does_not_matter(effects: dict[str, list[float]], random: Any) -> None:
     keys = list(effects)
     random.shuffle(keys)
-    assert decide({key: effects[key] for key in keys}, RULE) == decide(effects, RULE)
+    assert decide({key: effects[key] for key in keys}, AB) == decide(effects, AB)
 
 
 def test_the_level_of_one_suspect_is_kept_at_the_null_itself() -> None:
     """A true effect of exactly the null, where the test's level is spent, and no smallest effect to help."""
-    rule = Rule(min_effect=0.005, screen_threshold=0.005, second_look_threshold=0.005)
+    ab = ABSettings(band=0.005, screen_threshold=0.005, second_look_threshold=0.005)
     rng = np.random.default_rng(15)
     drawn = math.log1p(0.005) + 0.02 * rng.normal(size=(3000, 16))
     p = signed_rank_tail(16)[exceedances(drawn, math.log1p(0.005), "greater")]
     assert p[0] == sign_flip_p(list(drawn[0]), math.log1p(0.005), "greater")
-    convicted = [only(list(row), rule).verdict is Verdict.REGRESSED for row in drawn[p <= 0.01]]
+    convicted = [only(list(row), ab).verdict is Verdict.REGRESSED for row in drawn[p <= 0.01]]
     assert 0.004 <= sum(convicted) / len(drawn) <= 0.014
 
 
@@ -314,7 +314,7 @@ def test_a_whole_ab_comes_out_worst_first_with_every_number() -> None:
     ]
     effects = spaced(0.05, 0.015)
     confirmation = [*epochs_of("false", spaced(0.002, 0.008)), *reversed(epochs_of("slow", effects))]
-    found = compare_epochs(screen, confirmation, RULE, POLICY)
+    found = compare_epochs(screen, confirmation, AB, POLICY)
     assert [ORDER[one.verdict] for one in found] == sorted(ORDER[one.verdict] for one in found)
     named = by_name(found)
     assert {name: (one.verdict, one.stage) for name, one in named.items()} == {
@@ -342,19 +342,19 @@ def test_a_whole_ab_comes_out_worst_first_with_every_number() -> None:
 
 
 def test_without_a_screen_the_confirmation_stands_alone() -> None:
-    (found,) = compare_epochs([], epochs_of("slow", spaced(0.05, 0.015)), RULE, POLICY)
+    (found,) = compare_epochs([], epochs_of("slow", spaced(0.05, 0.015)), AB, POLICY)
     assert (found.verdict, found.stage) == (Verdict.REGRESSED, "confirmation")
-    assert compare_epochs([], [], RULE, POLICY) == ()
+    assert compare_epochs([], [], AB, POLICY) == ()
 
 
 def test_a_screen_of_many_calm_epochs_proves_that_nothing_changed() -> None:
-    (found,) = compare_epochs(epochs_of("calm", spaced(0.001, 0.004, 8)), [], RULE, POLICY)
+    (found,) = compare_epochs(epochs_of("calm", spaced(0.001, 0.004, 8)), [], AB, POLICY)
     assert found.verdict is Verdict.UNCHANGED
     assert found.low is not None
 
 
 def test_a_screen_that_would_have_missed_what_is_promised_cannot_decide() -> None:
-    (found,) = compare_epochs(epochs_of("noisy", (0.09, -0.09, 0.001)), [], RULE, POLICY)
+    (found,) = compare_epochs(epochs_of("noisy", (0.09, -0.09, 0.001)), [], AB, POLICY)
     assert found.verdict is Verdict.INCONCLUSIVE
     assert found.detectable is not None
     assert found.detectable > 0.05
@@ -366,7 +366,7 @@ def test_a_screen_that_would_have_missed_what_is_promised_cannot_decide() -> Non
 
 @pytest.mark.parametrize("epochs", [1, 2])
 def test_a_screen_that_was_cut_cannot_decide(epochs: int) -> None:
-    (found,) = compare_epochs(epochs_of("cut", (0.001, 0.03)[:epochs]), [], RULE, POLICY)
+    (found,) = compare_epochs(epochs_of("cut", (0.001, 0.03)[:epochs]), [], AB, POLICY)
     assert (found.verdict, found.epochs_needed) == (Verdict.INCONCLUSIVE, 3)
     assert f"over {epochs} of the screen's 3 epochs: too few to tell" in found.reason
 
@@ -380,7 +380,7 @@ def test_what_the_epochs_do_not_clear_gets_a_second_look_and_then_a_confirmation
         *epochs_of("restless", (0.14, -0.14, 0.001)),
         *exact("larger", (10.0,), (11.0,)),
     ]
-    looked_at = suspects(first, RULE, POLICY)
+    looked_at = suspects(first, AB, POLICY)
     assert [case.model for case, _ in looked_at] == ["slow", "false", "fast", "restless"]
     screen = [
         *first,
@@ -389,8 +389,8 @@ def test_what_the_epochs_do_not_clear_gets_a_second_look_and_then_a_confirmation
         *epochs_of("fast", (-0.03, 0.003, 0.001, 0.003), first=4),
         *epochs_of("restless", (0.001, -0.001, 0.002, -0.001), first=4),
     ]
-    assert [case.model for case, _ in suspects(screen, RULE, POLICY)] == ["slow", "restless"]
-    named = by_name(compare_epochs(screen, [], RULE, POLICY))
+    assert [case.model for case, _ in suspects(screen, AB, POLICY)] == ["slow", "restless"]
+    named = by_name(compare_epochs(screen, [], AB, POLICY))
     assert {name: one.verdict for name, one in named.items()} == {
         "slow": Verdict.INCONCLUSIVE,
         "false": Verdict.UNCHANGED,
@@ -405,7 +405,7 @@ def test_what_the_epochs_do_not_clear_gets_a_second_look_and_then_a_confirmation
     assert "over the screen's 3 epochs is no suspect (from 1 %)" in named["calm"].reason
     assert "too restless" in named["restless"].reason
     fresh = epochs_of("slow", spaced(0.03, 0.001)) + epochs_of("restless", spaced(0.0, 0.01))
-    named = by_name(compare_epochs(screen, fresh, RULE, POLICY))
+    named = by_name(compare_epochs(screen, fresh, AB, POLICY))
     assert named["slow"].verdict is Verdict.REGRESSED
     assert named["restless"].verdict is Verdict.UNCHANGED
 
@@ -415,20 +415,20 @@ def test_one_more_suspect_can_make_others_too_restless() -> None:
     least = next(
         scale / 1000
         for scale in range(1, 200)
-        if suspects(epochs_of("alone", (scale / 1000, -scale / 1000, 0.0)), RULE, POLICY)
+        if suspects(epochs_of("alone", (scale / 1000, -scale / 1000, 0.0)), AB, POLICY)
     )
     restless = epochs_of("alone", (least - 0.001, 0.001 - least, 0.0))
-    assert not suspects(restless, RULE, POLICY)
+    assert not suspects(restless, AB, POLICY)
     many = [epoch for case in range(40) for epoch in epochs_of(f"slow {case}", (0.03 - least, 0.03 + least, 0.03))]
-    found = {case.model for case, _ in suspects([*many, *restless], RULE, POLICY)}
+    found = {case.model for case, _ in suspects([*many, *restless], AB, POLICY)}
     assert "alone" in found
     assert len(found) == 41
 
 
 def test_a_second_look_that_was_cut_keeps_the_first_threshold() -> None:
     screen = epochs_of("slow", (0.013,) * 6)
-    assert [case.model for case, _ in suspects(screen, RULE, POLICY)] == ["slow"]
-    assert not suspects(epochs_of("slow", (0.013,) * 7), RULE, POLICY)
+    assert [case.model for case, _ in suspects(screen, AB, POLICY)] == ["slow"]
+    assert not suspects(epochs_of("slow", (0.013,) * 7), AB, POLICY)
 
 
 def test_more_epochs_can_tell_of_what_scatters_and_of_exact_metrics_that_differ() -> None:
@@ -444,7 +444,7 @@ def test_more_epochs_can_tell_of_what_scatters_and_of_exact_metrics_that_differ(
 
 def test_the_bands_are_the_policys() -> None:
     confirmation = [*epochs_of("wide", spaced(0.05, 0.01)), *epochs_of("usual", spaced(0.05, 0.01))]
-    named = by_name(compare_epochs([], confirmation, RULE, Policy(bands={"wide-*": 0.1})))
+    named = by_name(compare_epochs([], confirmation, AB, Policy(bands={"wide-*": 0.1})))
     assert named["wide"].verdict is Verdict.UNCHANGED
     assert named["usual"].verdict is Verdict.REGRESSED
 
@@ -456,7 +456,7 @@ def test_exact_metrics_are_judged_at_once_and_say_when_they_are_not_exact() -> N
         *exact("moving", (100.0, 100.0, 150.0), (100.0, 100.0, 100.0), PEAK_DEVICE_MEMORY),
         *epochs_of("shown", (0.5, 0.5), PREPARATION),
     ]
-    named = by_name(compare_epochs(screen, [], RULE, POLICY))
+    named = by_name(compare_epochs(screen, [], AB, POLICY))
     assert {name: one.verdict for name, one in named.items()} == {
         "same": Verdict.UNCHANGED,
         "larger": Verdict.REGRESSED,
@@ -472,7 +472,7 @@ def test_exact_metrics_are_judged_at_once_and_say_when_they_are_not_exact() -> N
 def test_an_epoch_without_a_ratio_decides_nothing_and_counts_in_no_correction() -> None:
     broken = epochs_of("broken", spaced(0.0, 0.01))
     broken[3] = Epoch(broken[3].case, LATENCY, broken[3].number, (Build((Turn((0.0,), (5.0,)),)),))
-    named = by_name(compare_epochs([], [*broken, *epochs_of("slow", spaced(0.05, 0.015))], RULE, POLICY))
+    named = by_name(compare_epochs([], [*broken, *epochs_of("slow", spaced(0.05, 0.015))], AB, POLICY))
     assert named["broken"].verdict is Verdict.INCONCLUSIVE
     assert "epoch 4: an estimate is 0 ns" in named["broken"].reason
     assert (named["broken"].ratio, named["broken"].epochs) == (None, ())
@@ -483,19 +483,19 @@ def test_epochs_that_disagree_are_noted_and_given_notes_are_kept() -> None:
     halves = [0.0, 0.06] * 8
     given_note = Note(Level.WARNING, "throttled", "the clock dropped")
     epochs = epochs_of("split", halves)
-    (found,) = compare_epochs([], epochs, RULE, POLICY, notes={(epochs[0].case, "latency_ns"): [given_note]})
+    (found,) = compare_epochs([], epochs, AB, POLICY, notes={(epochs[0].case, "latency_ns"): [given_note]})
     assert [note.code for note in found.notes] == ["throttled", "epochs_disagree"]
     assert "the middle half of 16 lies between +0.0 and +6.2 %" in found.notes[1].sentence
-    (calm,) = compare_epochs([], epochs_of("calm", spaced(0.0, 0.01)), RULE, POLICY)
+    (calm,) = compare_epochs([], epochs_of("calm", spaced(0.0, 0.01)), AB, POLICY)
     assert calm.notes == ()
 
 
 def test_what_cannot_be_one_series_is_refused() -> None:
     with pytest.raises(ValueError, match="a-eager-cpu-b1 latency_ns: two epochs have the same number"):
-        compare_epochs([*epochs_of("a", (0.1,)), *epochs_of("a", (0.2,))], [], RULE, POLICY)
+        compare_epochs([*epochs_of("a", (0.1,)), *epochs_of("a", (0.2,))], [], AB, POLICY)
     other = Metric("latency_ns", "us", "lower", "sampled")
     with pytest.raises(ValueError, match="a-eager-cpu-b1 latency_ns is not the same metric in all epochs"):
-        compare_epochs([*epochs_of("a", (0.1,)), *epochs_of("a", (0.2,), other, first=2)], [], RULE, POLICY)
+        compare_epochs([*epochs_of("a", (0.1,)), *epochs_of("a", (0.2,), other, first=2)], [], AB, POLICY)
 
 
 def test_the_suspects_are_those_that_a_comparison_leaves_open() -> None:
@@ -512,9 +512,9 @@ def test_the_suspects_are_those_that_a_comparison_leaves_open() -> None:
         *epochs_of("pages", (0.2, 0.2, 0.2), PEAK_RSS, base=1e9),
     ]
     policy = Policy(bands={"wide-*": 0.1, "narrow-*": 0.01})
-    found = suspects(screen, RULE, policy)
+    found = suspects(screen, AB, policy)
     assert [case.model for case, _ in found] == ["slow", "fast", "narrow", "pages"]
-    named = by_name(compare_epochs(screen, [], RULE, policy))
+    named = by_name(compare_epochs(screen, [], AB, policy))
     assert {name for name, one in named.items() if "was not confirmed" in one.reason} == {
         "slow",
         "fast",
@@ -530,14 +530,14 @@ def test_below_its_resolution_a_metric_convicts_nothing() -> None:
         *epochs_of("page", spaced(0.2, 0.01), PEAK_RSS, base=2e6),
         *epochs_of("pages", spaced(0.2, 0.01), PEAK_RSS, base=2e8),
     ]
-    named = by_name(compare_epochs([], confirmation, RULE, POLICY))
+    named = by_name(compare_epochs([], confirmation, AB, POLICY))
     assert named["page"].verdict is Verdict.UNCHANGED
     assert "lies within ±52.4 %" in named["page"].reason
     assert named["pages"].verdict is Verdict.REGRESSED
 
 
 def test_a_rate_keeps_its_direction() -> None:
-    (found,) = compare_epochs([], epochs_of("slow", spaced(-0.05, 0.015), THROUGHPUT), RULE, POLICY)
+    (found,) = compare_epochs([], epochs_of("slow", spaced(-0.05, 0.015), THROUGHPUT), AB, POLICY)
     assert (found.verdict, found.is_worse) == (Verdict.REGRESSED, True)
     assert found.ratio == pytest.approx(0.95)
 
@@ -550,17 +550,15 @@ def test_a_screen_decides_on_an_ordinary_machine(sigma: float, most: float) -> N
     undecided = total = 0
     for cases, runs in ((3, 100), (30, 20)):
         for _ in range(runs):
-            drawn = sigma * rng.normal(size=(cases, RULE.screen_epochs + RULE.second_look_epochs))
-            first = [
-                epoch for case, row in enumerate(drawn) for epoch in epochs_of(str(case), row[: RULE.screen_epochs])
-            ]
-            again = {case.model for case, _ in suspects(first, RULE, POLICY)}
+            drawn = sigma * rng.normal(size=(cases, AB.screen_epochs + AB.second_look_epochs))
+            first = [epoch for case, row in enumerate(drawn) for epoch in epochs_of(str(case), row[: AB.screen_epochs])]
+            again = {case.model for case, _ in suspects(first, AB, POLICY)}
             second = [
                 epoch
                 for case in again
-                for epoch in epochs_of(case, drawn[int(case), RULE.screen_epochs :], first=RULE.screen_epochs + 1)
+                for epoch in epochs_of(case, drawn[int(case), AB.screen_epochs :], first=AB.screen_epochs + 1)
             ]
-            found = compare_epochs([*first, *second], [], RULE, POLICY)
+            found = compare_epochs([*first, *second], [], AB, POLICY)
             undecided += sum("too restless" in one.reason for one in found)
             total += cases
     assert undecided / total <= most

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paceline.baselines.files.atomic import BaselineError, FormatError, StoreError
-from paceline.baselines.files.baseline_file import dump_baseline, entry_order, load_baseline, shortened
+from paceline.baselines.files.baseline_file import dump_baseline, entry_order, load_baseline
 from paceline.baselines.files.journal import Journal
 from paceline.baselines.files.run_file import read_run
 from paceline.baselines.files.strict_json import MAX_NAME, MAX_TEXT
@@ -119,7 +119,7 @@ def baselines(draw: st.DrawFn) -> Baseline:
     entry = st.builds(Entry, CASES, METRICS, SAMPLES, st.integers(0, len(saves) - 1))
     entries = draw(st.lists(entry, max_size=4, unique_by=lambda one: (one.case, one.metric.name)))
     short = [
-        dataclasses.replace(one, estimates=tuple(shortened(one.metric, value) for value in one.estimates))
+        dataclasses.replace(one, estimates=tuple(one.metric.judging.shortened(value) for value in one.estimates))
         for one in entries
     ]
     return Baseline(draw(NAMES), draw(FINGERPRINTS), saves, tuple(sorted(short, key=entry_order)))

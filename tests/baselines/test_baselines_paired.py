@@ -14,27 +14,26 @@ from hypothesis import strategies as st
 
 from paceline.baselines.records import Build, Case, Epoch, Metric, Turn
 from paceline.baselines.records.metrics import LATENCY, SIZE, THROUGHPUT
-from paceline.baselines.stats.power import (
-    Clearing,
-    Look,
-    Side,
-    chance_to_convict,
-    detectable,
-    epoch_effect,
-    epochs_to_detect,
-    hodges_lehmann,
-    least_epochs,
-    sign_flip_p,
-    spread,
-    walsh_interval,
-)
+from paceline.baselines.stats.effects import epoch_effect
+from paceline.baselines.stats.power import Clearing, Look, chance_to_convict, detectable, epochs_to_detect
 from paceline.baselines.stats.samples import estimate
 from paceline.baselines.stats.serial_correlation import (
     MOST,
     dependent_p,
     serial_correlation,
 )
-from paceline.baselines.stats.signed_rank import critical_count, exceedances, signed_rank_tail, walsh_averages
+from paceline.baselines.stats.signed_rank import (
+    Side,
+    critical_count,
+    exceedances,
+    hodges_lehmann,
+    least_epochs,
+    sign_flip_p,
+    signed_rank_tail,
+    spread,
+    walsh_averages,
+    walsh_interval,
+)
 
 CASE = Case("mlp", "bf16", "cpu", 1)
 # Hamilton depression scale factor IV before and after a tranquilizer, nine patients: Hollander & Wolfe, example 3.1.

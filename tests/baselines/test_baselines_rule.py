@@ -1,4 +1,4 @@
-"""The settings of the rule, its screen and its plan."""
+"""The settings of an A/B, its screen and its plan."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paceline.baselines.ab.plan import epochs_needed
-from paceline.baselines.ab.settings import Rule, is_suspect, stays_suspect
+from paceline.baselines.ab.settings import ABSettings, is_suspect, stays_suspect
 from paceline.baselines.stats.power import chance_to_convict
 
-RULE = Rule()
+AB = ABSettings()
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ RULE = Rule()
     [
         ("null", -0.001),
         ("null", 0.03),
-        ("min_effect", 0.06),
+        ("band", 0.06),
         ("alpha", 0.0),
         ("alpha", 0.5),
         ("confidence", 1.0),
@@ -42,59 +42,59 @@ RULE = Rule()
     ],
 )
 def test_a_setting_that_cannot_be_is_named(setting: str, value: float) -> None:
-    named = "promise" if setting == "min_effect" else setting
+    named = "promise" if setting == "band" else setting
     with pytest.raises(
-        ValueError, match=rf"the A/B's setting {named} is {RULE.promise if named != setting else value:g}"
+        ValueError, match=rf"the A/B's setting {named} is {AB.promise if named != setting else value:g}"
     ):
-        Rule(**{setting: value})  # type: ignore[arg-type]
+        ABSettings(**{setting: value})  # type: ignore[arg-type]
 
 
 @given(st.floats(0, 0.9))
 def test_a_case_may_have_any_band(band: float) -> None:
-    rule = RULE.with_band(band)
-    assert rule.min_effect == band
-    assert rule.null <= RULE.null
-    assert rule.promise >= RULE.promise
-    assert rule.screen_threshold == pytest.approx(band / 2)
-    assert rule.second_look_threshold == pytest.approx(0.75 * band)
-    assert RULE.with_band(RULE.min_effect) is RULE
+    ab = AB.with_band(band)
+    assert ab.band == band
+    assert ab.null <= AB.null
+    assert ab.promise >= AB.promise
+    assert ab.screen_threshold == pytest.approx(band / 2)
+    assert ab.second_look_threshold == pytest.approx(0.75 * band)
+    assert AB.with_band(AB.band) is AB
 
 
 # -- the screen and the plan -------------------------------------------------------------------------------------------
 
 
 def test_the_screen_suspects_from_its_threshold_on_in_either_direction() -> None:
-    assert is_suspect([math.log(1.01)] * 3, RULE)
-    assert is_suspect([-math.log(1.01)] * 3, RULE)
-    assert not is_suspect([math.log(1.0099)] * 3, RULE)
-    assert is_suspect([0.03], RULE)
+    assert is_suspect([math.log(1.01)] * 3, AB)
+    assert is_suspect([-math.log(1.01)] * 3, AB)
+    assert not is_suspect([math.log(1.0099)] * 3, AB)
+    assert is_suspect([0.03], AB)
     with pytest.raises(ValueError, match="no epoch"):
-        is_suspect([], RULE)
+        is_suspect([], AB)
 
 
 def test_a_second_look_leaves_suspect_what_all_epochs_together_bear_out() -> None:
     moved_by_chance = [0.02, 0.011, 0.012, 0.0, 0.002, -0.001, 0.001]
-    assert is_suspect(moved_by_chance[:3], RULE)
-    assert not stays_suspect(moved_by_chance, RULE)
-    assert stays_suspect([math.log1p(0.015)] * 7, RULE)
-    assert not stays_suspect([math.log(1.0149)] * 7, RULE)
+    assert is_suspect(moved_by_chance[:3], AB)
+    assert not stays_suspect(moved_by_chance, AB)
+    assert stays_suspect([math.log1p(0.015)] * 7, AB)
+    assert not stays_suspect([math.log(1.0149)] * 7, AB)
 
 
 @given(st.lists(st.floats(-0.1, 0.1), min_size=7, max_size=7), st.floats(0.001, 0.2))
 def test_swapped_sides_are_looked_at_alike(effects: list[float], band: float) -> None:
-    rule, swapped = RULE.with_band(band), [-effect for effect in effects]
-    assert is_suspect(swapped[:3], rule) == is_suspect(effects[:3], rule)
-    assert stays_suspect(swapped, rule) == stays_suspect(effects, rule)
+    ab, swapped = AB.with_band(band), [-effect for effect in effects]
+    assert is_suspect(swapped[:3], ab) == is_suspect(effects[:3], ab)
+    assert stays_suspect(swapped, ab) == stays_suspect(effects, ab)
 
 
 def test_as_many_epochs_are_planned_as_find_three_percent() -> None:
-    planned = [epochs_needed(suspects, RULE) for suspects in (0, 1, 2, 5, 20, 100, 200)]
+    planned = [epochs_needed(suspects, AB) for suspects in (0, 1, 2, 5, 20, 100, 200)]
     assert planned == sorted(planned)
     assert planned[0] == 0
-    assert 15 <= epochs_needed(20, RULE) <= 18
+    assert 15 <= epochs_needed(20, AB) <= 18
     for count in (1, 20):
         settings = {"level": 0.01 / count, "null": math.log(1.005), "min_effect": math.log(1.02)}
-        epochs = epochs_needed(count, RULE)
+        epochs = epochs_needed(count, AB)
         assert chance_to_convict(math.log(1.03), 0.015, epochs, **settings) >= 0.95
         assert chance_to_convict(math.log(1.03), 0.015, epochs - 1, **settings) < 0.95
         assert 2.0**-epochs <= 0.01 / count
@@ -102,4 +102,4 @@ def test_as_many_epochs_are_planned_as_find_three_percent() -> None:
 
 def test_a_plan_that_asks_too_much_says_so() -> None:
     with pytest.raises(ValueError, match=r"128 epochs do not find 2\.1 % among 3 suspects"):
-        epochs_needed(3, Rule(plan_effect=0.021, plan_sigma=0.3))
+        epochs_needed(3, ABSettings(plan_effect=0.021, plan_sigma=0.3))

@@ -14,14 +14,14 @@ from paceline.baselines.ab.compare import compare_epochs
 from paceline.baselines.ab.decide import cleared, decide
 from paceline.baselines.ab.plan import epochs_needed, planned_epochs
 from paceline.baselines.ab.screen import Screen, going_on, plan, suspects
-from paceline.baselines.ab.settings import Rule
+from paceline.baselines.ab.settings import ABSettings
 from paceline.baselines.judgement.verdicts import Policy, Verdict
 from paceline.baselines.records import Build, Case, Epoch, Turn
 from paceline.baselines.records.metrics import LATENCY
 from paceline.baselines.stats.power import chance_to_convict
 from paceline.baselines.stats.signed_rank import walsh_averages
 
-RULE, POLICY = Rule(), Policy()
+AB, POLICY = ABSettings(), Policy()
 SIGMAS = st.floats(0, 0.2)
 
 
@@ -46,27 +46,27 @@ def models(keys: Sequence[tuple[Case, str]]) -> list[str]:
 
 @given(SIGMAS, SIGMAS, st.floats(0.005, 0.1))
 def test_the_more_a_case_scatters_the_less_a_look_clears(one: float, other: float, band: float) -> None:
-    rule = RULE.with_band(band)
-    for place, setting in enumerate((rule.screen_threshold, rule.second_look_threshold)):
-        calm, restless = (rule.looks(sigma)[place].threshold for sigma in sorted((one, other)))
+    ab = AB.with_band(band)
+    for place, setting in enumerate((ab.screen_threshold, ab.second_look_threshold)):
+        calm, restless = (ab.looks(sigma)[place].threshold for sigma in sorted((one, other)))
         assert 0 <= restless <= calm <= math.log1p(setting)
 
 
 @pytest.mark.parametrize("sigma", [0.005, 0.015, 0.02, 0.03, 0.05])
 def test_a_look_lets_the_planned_effect_through(sigma: float) -> None:
-    drawn = math.log1p(RULE.plan_effect) + sigma * np.random.default_rng(1).normal(size=(4000, 7))
-    for look in RULE.looks(sigma):
+    drawn = math.log1p(AB.plan_effect) + sigma * np.random.default_rng(1).normal(size=(4000, 7))
+    for look in AB.looks(sigma):
         estimates = np.median(walsh_averages(drawn[:, : look.epochs]), axis=1)
-        assert (np.abs(estimates) >= look.threshold).mean() >= RULE.plan_power - 0.01
+        assert (np.abs(estimates) >= look.threshold).mean() >= AB.plan_power - 0.01
 
 
 def test_what_scatters_is_looked_at_again_and_confirmed_though_its_estimate_is_small() -> None:
     calm, restless = (0.008, 0.007, 0.009), (0.05, -0.03, 0.008)
-    assert models(suspects(screen_of(calm=calm, restless=restless), RULE, POLICY)) == ["restless"]
+    assert models(suspects(screen_of(calm=calm, restless=restless), AB, POLICY)) == ["restless"]
     more = (0.045, -0.03, 0.03, 0.004)
     screen = screen_of(calm=calm, restless=(*restless, *more))
-    assert models(suspects(screen, RULE, POLICY)) == ["restless"]
-    found = {one.case.model: one for one in compare_epochs(screen, [], RULE, POLICY)}
+    assert models(suspects(screen, AB, POLICY)) == ["restless"]
+    found = {one.case.model: one for one in compare_epochs(screen, [], AB, POLICY)}
     assert found["calm"].verdict is Verdict.NO_CHANGE_SEEN
     assert found["restless"].verdict is Verdict.INCONCLUSIVE
     assert "so few scatter too much to rule out 3 %; 32 fresh epochs would decide" in found["restless"].reason
@@ -79,18 +79,18 @@ def test_what_scatters_is_looked_at_again_and_confirmed_though_its_estimate_is_s
 @pytest.mark.parametrize("suspects", [1, 5, 20])
 @pytest.mark.parametrize("sigma", [0.018, 0.022, 0.026])
 def test_as_many_epochs_are_planned_as_find_the_planned_effect(suspects: int, sigma: float) -> None:
-    epochs = planned_epochs(suspects, RULE, sigma)
-    assert planned_epochs(suspects, RULE) <= epochs <= RULE.restless_epochs
-    settings = {"level": RULE.alpha / suspects, "null": math.log(1.005), "min_effect": math.log(1.02)}
-    chance = chance_to_convict(math.log(1.03), sigma, epochs, **settings, clearing=RULE.clearing)
-    assert chance >= 0.95 or epochs == RULE.restless_epochs
+    epochs = planned_epochs(suspects, AB, sigma)
+    assert planned_epochs(suspects, AB) <= epochs <= AB.restless_epochs
+    settings = {"level": AB.alpha / suspects, "null": math.log(1.005), "min_effect": math.log(1.02)}
+    chance = chance_to_convict(math.log(1.03), sigma, epochs, **settings, clearing=AB.clearing)
+    assert chance >= 0.95 or epochs == AB.restless_epochs
 
 
 @given(st.integers(1, 200), SIGMAS, SIGMAS)
 def test_more_scatter_and_more_suspects_never_take_fewer_epochs(count: int, one: float, other: float) -> None:
-    calm, restless = (planned_epochs(count, RULE, sigma) for sigma in sorted((one, other)))
-    assert RULE.confirm_epochs <= calm <= restless <= max(RULE.restless_epochs, epochs_needed(count, RULE))
-    assert planned_epochs(1, RULE, one) <= planned_epochs(count, RULE, one)
+    calm, restless = (planned_epochs(count, AB, sigma) for sigma in sorted((one, other)))
+    assert AB.confirm_epochs <= calm <= restless <= max(AB.restless_epochs, epochs_needed(count, AB))
+    assert planned_epochs(1, AB, one) <= planned_epochs(count, AB, one)
 
 
 def test_each_suspect_has_a_plan_of_its_own() -> None:
@@ -100,13 +100,13 @@ def test_each_suspect_has_a_plan_of_its_own() -> None:
     screen = screen_of(**calm, **restless)
     unseen = (Case("unseen", "eager", "cpu", 1), LATENCY.name)
     keys = [(epoch.case, LATENCY.name) for epoch in screen if epoch.number == 1]
-    found = plan(screen, [*keys, unseen], RULE, POLICY)
-    assert {found[key] for key in keys[:10]} == {found[unseen]} == {planned_epochs(15, RULE)}
+    found = plan(screen, [*keys, unseen], AB, POLICY)
+    assert {found[key] for key in keys[:10]} == {found[unseen]} == {planned_epochs(15, AB)}
     assert all(found[key] > 26 for key in keys[10:])
-    fixed = Rule(fixed_epochs=8)
+    fixed = ABSettings(fixed_epochs=8)
     assert set(plan(screen, keys, fixed, POLICY).values()) == {8}
     # What is printed of a suspect that was cleared early is what all its epochs would have found.
-    screened = Screen.of(screen, RULE, POLICY)
+    screened = Screen.of(screen, AB, POLICY)
     assert [screened.planned_epochs(key, 15) for key in keys] == [found[key] for key in keys]
 
 
@@ -114,12 +114,12 @@ def test_to_plan_by_the_screen_costs_none_of_the_level() -> None:
     """Cases at the null itself, each confirmed alone with as many epochs as its screen says. Of 4000 at 1 % each 40 are
     convicted, and more than 56 in less than 1 % of tests."""
     rng = np.random.default_rng(4)
-    rule, null = Rule(min_effect=0.005, screen_threshold=0.005, second_look_threshold=0.005), math.log1p(0.005)
+    ab, null = ABSettings(band=0.005, screen_threshold=0.005, second_look_threshold=0.005), math.log1p(0.005)
     convicted = 0
     for _ in range(4000):
-        epochs = planned_epochs(1, rule, float(0.03 * rng.normal(size=7).std(ddof=1)))
+        epochs = planned_epochs(1, ab, float(0.03 * rng.normal(size=7).std(ddof=1)))
         effects = null + 0.03 * rng.normal(size=epochs)
-        convicted += decide({"one": effects}, rule)["one"].verdict is Verdict.REGRESSED
+        convicted += decide({"one": effects}, ab)["one"].verdict is Verdict.REGRESSED
     assert 15 < convicted <= 56
 
 
@@ -147,6 +147,6 @@ def test_in_the_end_each_suspect_is_cleared_or_has_all_its_epochs(rows: list[lis
         for key in keys:
             taken[key].append(effects[key][len(taken[key])])
             left[key] -= 1
-        keys = going_on(left, keys, cleared(taken, RULE))
-    done = cleared(taken, RULE)
+        keys = going_on(left, keys, cleared(taken, AB))
+    done = cleared(taken, AB)
     assert all(key in done or len(taken[key]) == len(effects[key]) for key in effects)

@@ -20,7 +20,7 @@ from paceline.baselines.stats.process_noise import (
     geometric_mean,
     inverse_trigamma,
     moderated,
-    screen,
+    suspicion,
 )
 from paceline.baselines.stats.samples import NO_RATIO, UNPAIRED, can_bound, estimate, paired_speedup, percentiles
 
@@ -92,7 +92,7 @@ def test_the_moderated_variance_lies_between_the_cases_own_and_the_priors() -> N
 @pytest.mark.parametrize("groups", [[[5.0, 5.0]] * 4, [[5.0, 5.0]] * 3 + [[5.0, 6.0]], [[5.0, 5.0]], [[5.0]], []])
 def test_no_scatter_at_all_is_no_accident(groups: list[list[float]]) -> None:
     prior = fit_prior(groups)
-    found = screen(moderated([5.0, 5.0], prior), 5.0, "lower", **SETTINGS)
+    found = suspicion(moderated([5.0, 5.0], prior), 5.0, "lower", **SETTINGS)
     assert not found.is_suspect
     assert math.isfinite(found.detectable)
     assert found.detectable > 0.02
@@ -102,7 +102,7 @@ def test_no_scatter_at_all_is_no_accident(groups: list[list[float]]) -> None:
 def test_every_number_of_the_screen_is_a_number(groups: list[list[float]], new: float) -> None:
     prior = fit_prior(groups)
     for better in ("lower", "higher"):
-        found = screen(moderated(groups[0], prior), new, better, **SETTINGS)
+        found = suspicion(moderated(groups[0], prior), new, better, **SETTINGS)
         numbers = (found.ratio, found.low, found.high, found.usual_low, found.usual_high, found.detectable)
         assert all(math.isfinite(number) for number in numbers)
         assert found.low <= found.ratio <= found.high
@@ -112,7 +112,7 @@ def test_every_number_of_the_screen_is_a_number(groups: list[list[float]], new: 
 def test_the_unit_changes_nothing() -> None:
     groups = [[1.0, 1.1, 1.05], [3.0, 3.2, 3.1], [9.0, 8.0, 8.5]]
     in_ns, in_ms = (
-        screen(
+        suspicion(
             moderated([factor * value for value in groups[0]], fit_prior([[factor * v for v in g] for g in groups])),
             factor * 1.2,
             "lower",
@@ -136,12 +136,12 @@ def test_false_suspects_come_as_often_as_alpha_and_the_detectable_change_is_foun
         prior = fit_prior(list(np.exp(logs[:, :5])))
         for row in np.exp(logs):
             noise = moderated(row[:5], prior)
-            unchanged = screen(noise, row[5], better, **{**SETTINGS, "band": 0.0})
+            unchanged = suspicion(noise, row[5], better, **{**SETTINGS, "band": 0.0})
             # The change that is promised to be found is one beyond the band, too.
             size = detectable(noise, better, band=0.02, alpha=0.01, power=0.8)
             changed = row[5] * (1 + size if better == "lower" else 1 - size)
             suspects += unchanged.is_suspect
-            found += screen(noise, changed, better, **SETTINGS).is_suspect
+            found += suspicion(noise, changed, better, **SETTINGS).is_suspect
             total += 1
     # With d0 = 4 and 30 cases the rate is 1.25 % (24000 draws), since the prior is estimated. Its deviation here is
     # 0.2 %, the binomial one being enlarged by cases that share a prior.
@@ -151,10 +151,10 @@ def test_false_suspects_come_as_often_as_alpha_and_the_detectable_change_is_foun
 
 def test_the_band_counts_where_the_noise_is_small() -> None:
     quiet = Noise(0.0, 1e-4, 100.0, 5)
-    assert not screen(quiet, 1.019, "lower", **SETTINGS).is_suspect
-    assert screen(quiet, 1.019, "lower", **SETTINGS).is_beyond_noise
-    assert screen(quiet, 1.021, "lower", **SETTINGS).is_suspect
-    assert screen(quiet, 0.979, "lower", **SETTINGS).is_suspect
+    assert not suspicion(quiet, 1.019, "lower", **SETTINGS).is_suspect
+    assert suspicion(quiet, 1.019, "lower", **SETTINGS).is_beyond_noise
+    assert suspicion(quiet, 1.021, "lower", **SETTINGS).is_suspect
+    assert suspicion(quiet, 0.979, "lower", **SETTINGS).is_suspect
     assert detectable(quiet, "lower", band=0.02, alpha=0.01, power=0.8) == pytest.approx(0.02, abs=2e-4)
     assert detectable(quiet, "higher", band=0.02, alpha=0.01, power=0.8) == pytest.approx(0.02, abs=2e-4)
 

@@ -1,4 +1,4 @@
-"""The two-stage rule in simulation: how often whole runs cry wolf, find what is there, and end undecided."""
+"""The two-stage test in simulation: how often whole runs cry wolf, find what is there, and end undecided."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 
 from paceline.baselines.ab.decide import decide
 from paceline.baselines.ab.plan import planned_epochs
-from paceline.baselines.ab.settings import Rule
+from paceline.baselines.ab.settings import ABSettings
 from paceline.baselines.judgement.verdicts import Verdict
 from paceline.baselines.stats.process_noise import fit_prior, moderated
 from paceline.baselines.stats.signed_rank import sign_flip_p, walsh_averages
 
-RULE = Rule()
+AB = ABSettings()
 Draw = Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
 
 
@@ -46,7 +46,7 @@ def whole_run(
     suspects = np.flatnonzero(looked_twice & stays) if is_screened else np.arange(len(sigma))
     fresh = {}
     for case in map(int, suspects):
-        epochs = planned_epochs(len(suspects), RULE, float(scatter[case]))
+        epochs = planned_epochs(len(suspects), AB, float(scatter[case]))
         fresh[case] = list(change[case] + sigma[case] * draw(rng, (1, epochs))[0])
     return len(suspects), fresh
 
@@ -56,14 +56,14 @@ def both_looks(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which cases the first look does not clear, which both looks' epochs together do not, and how much each case
     scatters by all that it has. (:class:`paceline.baselines.ab.screen.Screen` on arrays.)"""
-    first = RULE.screen_epochs
-    screen = change[:, None] + sigma[:, None] * draw(rng, (len(sigma), first + RULE.second_look_epochs))
+    first = AB.screen_epochs
+    screen = change[:, None] + sigma[:, None] * draw(rng, (len(sigma), first + AB.second_look_epochs))
     rows = [row[:first] for row in screen]
     scatter = scatter_of(rows)
-    let_through = np.array([RULE.looks(one)[0].threshold for one in scatter])
+    let_through = np.array([AB.looks(one)[0].threshold for one in scatter])
     looked_twice = np.abs(np.median(walsh_averages(screen[:, :first]), axis=1)) >= let_through
     scatter = scatter_of([row if again else row[:first] for row, again in zip(screen, looked_twice, strict=True)])
-    let_through = np.array([RULE.looks(one)[1].threshold for one in scatter])
+    let_through = np.array([AB.looks(one)[1].threshold for one in scatter])
     stays = np.abs(np.median(walsh_averages(screen), axis=1)) >= let_through
     return looked_twice, stays, scatter
 
@@ -76,8 +76,8 @@ def scatter_of(rows: Sequence[np.ndarray]) -> np.ndarray:
 
 def could_convict(effects: dict[int, Sequence[float]]) -> bool:
     """Whether any p reaches the first level of Holm's: else no decision has to be worked out."""
-    null = math.log1p(RULE.null)
-    return any(sign_flip_p(row, null, "greater") <= RULE.alpha / len(effects) for row in effects.values())
+    null = math.log1p(AB.null)
+    return any(sign_flip_p(row, null, "greater") <= AB.alpha / len(effects) for row in effects.values())
 
 
 @pytest.mark.parametrize("is_screened", [True, False], ids=["both stages", "all forced into confirmation"])
@@ -90,7 +90,7 @@ def test_of_200_unchanged_cases_a_run_convicts_none(noise: str, is_screened: boo
         sigma = rng.uniform(0.005, 0.025, 200)
         _, effects = whole_run(rng, NOISE[noise], sigma, np.zeros(200), is_screened)
         if could_convict(effects):
-            alarms += any(one.verdict is Verdict.REGRESSED for one in decide(effects, RULE).values())
+            alarms += any(one.verdict is Verdict.REGRESSED for one in decide(effects, AB).values())
     assert alarms <= 3
 
 
@@ -103,7 +103,7 @@ def test_few_suspects_are_not_convicted_more_often(cases: int) -> None:
         for _ in range(1000):
             _, effects = whole_run(rng, NOISE[noise], np.full(cases, 0.025), np.zeros(cases), is_screened=False)
             if could_convict(effects):
-                alarms += any(one.verdict is Verdict.REGRESSED for one in decide(effects, RULE).values())
+                alarms += any(one.verdict is Verdict.REGRESSED for one in decide(effects, AB).values())
         assert alarms <= most, noise
 
 
@@ -120,7 +120,7 @@ def test_a_change_comes_through_both_stages(changed: int, sigma: float, change: 
     found = total = 0
     for _ in range(200):
         _, effects = whole_run(rng, NOISE["normal"], np.full(20, sigma), changes, is_screened=True)
-        decisions = decide(effects, RULE)
+        decisions = decide(effects, AB)
         found += sum(decisions[case].verdict is Verdict.REGRESSED for case in range(changed) if case in decisions)
         total += changed
     assert found / total >= least
@@ -140,5 +140,5 @@ def test_runs_without_a_change_end_decided(most: float) -> None:
     undecided = 0
     for _ in range(300):
         _, effects = whole_run(rng, NOISE["normal"], rng.uniform(0.005, most, 30), np.zeros(30), is_screened=True)
-        undecided += any(one.verdict is Verdict.INCONCLUSIVE for one in decide(effects, RULE).values())
+        undecided += any(one.verdict is Verdict.INCONCLUSIVE for one in decide(effects, AB).values())
     assert undecided / 300 <= 0.1

@@ -18,6 +18,7 @@ from pathlib import Path
 from paceline.baselines.files.run_file import read_run
 from paceline.baselines.settings import load_settings
 from paceline.fixtures.timing.ledger import overhead_share, profile_lines
+from paceline.reports.outputs import OUTPUTS
 
 ROOT = Path(__file__).parents[2]
 BOUND = 0.15
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
 
     Raises :class:`SystemExit` where there is no whole run to tell of.
     """
-    folder = ROOT / load_settings(ROOT).runs
+    folder = ROOT / load_settings(ROOT, OUTPUTS).runs
     before = set(folder.glob("*.jsonl"))
     command = (sys.executable, "-m", "pytest", "suites/", "--pace-profile", *arguments)
     code = subprocess.run(command, cwd=ROOT, check=False).returncode

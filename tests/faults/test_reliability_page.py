@@ -1,4 +1,4 @@
-"""docs/reliability.md names only what is really tried."""
+"""docs/explanation/reliability.md names only what is really tried."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = HERE.parent.parent
 def named() -> list[str]:
     """The code spans in the last column of the tables that have a column called "test"."""
     found, in_table = [], False
-    for line in (ROOT / "docs" / "reliability.md").read_text("utf-8").splitlines():
+    for line in (ROOT / "docs" / "explanation" / "reliability.md").read_text("utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split(" | ")] if line.startswith("|") else []
         in_table = bool(cells) and (in_table or cells[-1].rstrip(" |") == "test")
         if in_table:
@@ -33,7 +33,7 @@ def test_what_the_page_names_is_there(name: str) -> None:
 
 
 def test_every_table_says_how_often_and_what_was_lost() -> None:
-    lines = (ROOT / "docs" / "reliability.md").read_text("utf-8").splitlines()
+    lines = (ROOT / "docs" / "explanation" / "reliability.md").read_text("utf-8").splitlines()
     heads = [above.strip("| ").split(" | ") for above, line in itertools.pairwise(lines) if line.startswith("| ---")]
     assert len(heads) == 6
     assert all({"times", "lost"} < set(head) and head[-1] == "test" for head in heads)

@@ -36,7 +36,7 @@ def main() -> None:
     )
     commands.add_parser("cost", help="run the default tier plainly, then against the last commit with nothing changed")
     writer = commands.add_parser("write", help="judge what was recorded, for some minutes, and write the card")
-    writer.add_argument("--output", type=Path, default=ROOT / "docs" / "report-card.md")
+    writer.add_argument("--output", type=Path, default=ROOT / "docs" / "explanation" / "report-card.md")
     writer.add_argument(
         "--site", type=Path, default=ROOT / ".paceline" / "peers", help="folder that asv is installed in"
     )

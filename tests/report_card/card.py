@@ -18,7 +18,7 @@ from recording import Store
 from series import QUIET, recordings
 from whole import read_costs, read_whole_runs
 
-from paceline.baselines.ab.settings import Rule
+from paceline.baselines.ab.settings import ABSettings
 
 
 def write_card(store: Store, output: Path, site: Path, effort: Effort | None = None) -> str:
@@ -30,7 +30,7 @@ def write_card(store: Store, output: Path, site: Path, effort: Effort | None = N
     Raises ValueError where nothing was recorded on a quiet machine.
     """
     found = recordings(store)
-    rule, effort = Rule(), effort or Effort()
+    ab, effort = ABSettings(), effort or Effort()
     runs, costs = by_machine(read_whole_runs(store.folder)), by_machine(read_costs(store.folder))
     quiet = found[QUIET][0]
     loaded = [some[0] for some in found.values() if some[0].neighbours]
@@ -39,18 +39,18 @@ def write_card(store: Store, output: Path, site: Path, effort: Effort | None = N
     machines = Machines.of(rows)
     images = output.parent / "images"
     images.mkdir(parents=True, exist_ok=True)
-    at_sizes = {size: power(quiet.cases, rule, size, effort.times) for size in POWER}
+    at_sizes = {size: power(quiet.cases, ab, size, effort.times) for size in POWER}
     parts = [
         tell_head(rows, machines),
         tell_cases(quiet, effort),
-        tell_alarms(quiet, rule, effort),
-        tell_power(quiet, at_sizes, rule, effort, images),
-        tell_intervals(found[QUIET], machines, rule),
-        *(tell_loaded(one, machines, rule, effort) for one in loaded),
-        tell_elsewhere(found[QUIET][1:], machines, rule, effort),
-        tell_whole_runs(runs[0] if runs else [], foretelling, machines, rule, effort),
+        tell_alarms(quiet, ab, effort),
+        tell_power(quiet, at_sizes, ab, effort, images),
+        tell_intervals(found[QUIET], machines, ab),
+        *(tell_loaded(one, machines, ab, effort) for one in loaded),
+        tell_elsewhere(found[QUIET][1:], machines, ab, effort),
+        tell_whole_runs(runs[0] if runs else [], foretelling, machines, ab, effort),
         tell_cost([cost for some in costs for cost in some], machines),
-        tell_peers(quiet, at_sizes[0.05], rule, effort, site, images),
+        tell_peers(quiet, at_sizes[0.05], ab, effort, site, images),
     ]
     text = "\n\n".join("\n".join(part) for part in map(list, parts) if part)
     output.write_text(text + "\n", "utf-8")

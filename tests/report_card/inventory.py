@@ -36,7 +36,7 @@ def foretelling_of(quiet: Sequence[Recording], runs: Sequence[Sequence[WholeRun]
 
 
 @dataclass(frozen=True)
-class Row:
+class Recorded:
     """Something that was recorded on one machine, and what the card makes of it."""
 
     name: str
@@ -54,7 +54,7 @@ class Machines:
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, rows: Sequence[Row]) -> Machines:
+    def of(cls, rows: Sequence[Recorded]) -> Machines:
         return cls(tuple(dict.fromkeys(row.machine for row in rows)))
 
     def number(self, machine: str) -> str:
@@ -66,7 +66,7 @@ def rows_of(
     runs: Sequence[Sequence[WholeRun]],
     costs: Sequence[Sequence[Cost]],
     foretelling: Recording | None,
-) -> list[Row]:
+) -> list[Recorded]:
     """What was recorded, the judged quiet recording first; ``foretelling`` is the one that the whole runs are held
     against."""
     quiet = found[QUIET][0]
@@ -79,14 +79,16 @@ def rows_of(
             elif condition == QUIET and place:
                 use = "judged apart" + ("; foretells the whole runs" if one is foretelling else "")
             amount = f"{len(one.epochs)} epochs of {len(one.cases)} cases"
-            rows.append(Row(condition, one.machine, amount, use, one.epochs, command_of(one)))
+            rows.append(Recorded(condition, one.machine, amount, use, one.epochs, command_of(one)))
     for place, some in enumerate(runs):
         use = "left out" if place else "judged"
-        rows.append(Row("whole runs", machine_of(some[0].machine), f"{len(some)} runs", use, some, f"{COMMAND} runs"))
+        rows.append(
+            Recorded("whole runs", machine_of(some[0].machine), f"{len(some)} runs", use, some, f"{COMMAND} runs")
+        )
     for costing in costs:
         amount = f"{len(costing)} of each kind"
         machine = machine_of(costing[0].machine)
-        rows.append(Row("cost", machine, amount, "judged", costing, f"{COMMAND} cost"))
+        rows.append(Recorded("cost", machine, amount, "judged", costing, f"{COMMAND} cost"))
     return rows
 
 
@@ -102,7 +104,7 @@ def command_of(recording: Recording) -> str:
     return " ".join(words)
 
 
-def tell_head(rows: Sequence[Row], machines: Machines) -> Iterator[str]:
+def tell_head(rows: Sequence[Recorded], machines: Machines) -> Iterator[str]:
     """What the words of the card mean, and all that was recorded."""
     yield "# The gate's report card"
     yield ""

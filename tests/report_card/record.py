@@ -21,13 +21,14 @@ from pathlib import Path
 from recording import Record, RecordedEpoch, Store, thin
 
 from paceline.baselines.settings import load_settings
-from paceline.baselines.stats.power import epoch_effect
+from paceline.baselines.stats.effects import epoch_effect
 from paceline.fixtures.ab.epoch import run_epoch
 from paceline.fixtures.ab.export import Sides
 from paceline.fixtures.ab.side_process import Experiment, choose_core
 from paceline.fixtures.ab.stages import BUILDS
 from paceline.fixtures.ab.trial import Trial
 from paceline.fixtures.host.environment import fingerprint
+from paceline.reports.outputs import OUTPUTS
 
 SUBJECT = Path(__file__).parent / "subject"
 EXTRA_VARIABLE = "REPORT_CARD_EXTRA_PERCENT"
@@ -104,7 +105,7 @@ def record(
             base_python=sys.executable,
             new_python=sys.executable,
             base_environment={},
-            settings=load_settings(tree).to_json(),
+            settings=load_settings(tree, OUTPUTS).to_json(),
         )
         machine = dict(fingerprint(threads=1, devices=["cpu"]).key)
         longest = 0.0

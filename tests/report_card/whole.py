@@ -17,7 +17,7 @@ from typing import Any
 
 from record import ARGS, EXTRA_VARIABLE, subject_repository
 
-from paceline.baselines.ab.settings import Rule
+from paceline.baselines.ab.settings import ABSettings
 
 ROOT = Path(__file__).parents[2]
 CASES = "python_loop,perceptron"
@@ -80,7 +80,7 @@ def measure_whole_runs(path: Path, *, minutes: float, only: str = CASES) -> int:
 
 
 def _whole_run(tree: Path, only: str) -> WholeRun:
-    rule = Rule()
+    ab = ABSettings()
     chosen = ["-k", " or ".join(only.split(","))] if only else []
     done = run_pytest(tree, [*ARGS, *chosen, "--pace-against=HEAD"])
     rows = [row for row in done.document["comparisons"] if row["metric"]["name"] == "latency_ns"]
@@ -92,7 +92,7 @@ def _whole_run(tree: Path, only: str) -> WholeRun:
         done.machine,
         sorted(row["case"]["model"].rsplit("_extra", 1)[0] for row in rows),
         done.exit_code,
-        confirmed + sum(count > rule.screen_epochs for count in only_screened),
+        confirmed + sum(count > ab.screen_epochs for count in only_screened),
         confirmed,
         dict(sorted(Counter(row["verdict"] for row in rows).items())),
         done.elapsed_s,

@@ -9,6 +9,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -16,6 +17,7 @@ from paceline.baselines.files.journal import Journal
 from paceline.baselines.records import Case, Cause, Fingerprint, Measured, NotMeasured, Outcome, Run, metrics
 from paceline.baselines.stored.store import Store, summarize
 from paceline.reports.__main__ import main
+from paceline.reports.outputs import OUTPUTS, Output
 
 Make = Callable[..., Path]
 CASE = Case("mlp", "eager", "cpu", 1)
@@ -63,6 +65,21 @@ def test_render_writes_every_output(store_run: Make, inside: Path, capsys: pytes
     assert "no int8 here" in (inside / "a.md").read_text("utf-8")
     assert json.loads((inside / "a.json").read_text("utf-8"))["state"] == "nothing"
     assert ElementTree.parse(inside / "a.xml").getroot().tag == "testsuites"  # noqa: S314 (our own)
+
+
+def test_an_entry_of_the_table_is_an_option_and_a_known_setting(
+    store_run: Make, inside: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heading = Output("heading", "Heading", "the heading alone", lambda page: page.heading)
+    monkeypatch.setitem(cast(dict[str, Output], OUTPUTS), "heading", heading)
+    (inside / "pyproject.toml").write_text('[tool.paceline]\nheading = "elsewhere.txt"\n', encoding="utf-8")
+    base = [str(store_run(f"base-{number}")) for number in range(1, 6)]
+    assert main(["compare", *base, str(store_run("same-3")), "--heading", "a.txt"]) == 0
+    assert "heading: a.txt\n" in capsys.readouterr().out
+    assert (inside / "a.txt").read_text("utf-8").startswith("Passed")
+    assert not (inside / "elsewhere.txt").exists()
+    assert main(["render", base[0], "--heading", "b.txt"]) == 0
+    assert (inside / "b.txt").read_text("utf-8").startswith("Nothing to compare with")
 
 
 def test_compare_with_run_files(store_run: Make, inside: Path, capsys: pytest.CaptureFixture[str]) -> None:

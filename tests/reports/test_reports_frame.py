@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import pkgutil
 import subprocess
 import sys
 
 import pytest
 
+import paceline.reports
 from paceline.baselines.judgement.verdicts import Judgement
 from paceline.baselines.records import Measured
 from paceline.reports.outputs import frame
@@ -52,12 +54,19 @@ def test_empty_runs_give_empty_frames_of_the_same_shape(page_of) -> None:  # typ
     assert list(frame.samples_frame(run).columns) == frame.SAMPLE_COLUMNS
 
 
-def test_reports_import_neither_torch_nor_pandas() -> None:
-    names = ["page", "html", "terminal", "markdown", "junit", "document", "frame", "__main__"]
-    code = (
-        "import sys, importlib\n"
-        f"for name in {names}: importlib.import_module('paceline.reports.' + name)\n"
-        "print(sorted({'torch', 'pandas', 'pytest'} & set(sys.modules)))"
-    )
+def imported_by(statement: str, *names: str) -> str:
+    code = f"import sys\n{statement}\nprint(sorted({set(names)} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    return done.stdout.strip()
+
+
+def test_reports_import_neither_torch_nor_pandas() -> None:
+    names = [found.name for found in pkgutil.walk_packages(paceline.reports.__path__, "paceline.reports.")]
+    assert {"paceline.reports.__main__", "paceline.reports.outputs.frame"} < set(names)
+    assert imported_by(f"import {', '.join(names)}", "torch", "pandas", "pytest") == "[]"
+
+
+def test_the_table_of_outputs_is_light() -> None:
+    unwanted = ("torch", "pandas", "jinja2", "paceline.reports.page.page", "paceline.reports.outputs.html")
+    assert imported_by("import paceline.reports.outputs", *unwanted) == "[]"
+    assert imported_by("import paceline.reports.outputs.html", *unwanted[2:4]) != "[]"

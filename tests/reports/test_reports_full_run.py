@@ -15,10 +15,10 @@ from paceline.baselines.records.metrics import TIME_PER_OUTPUT_TOKEN, TIME_TO_FI
 from paceline.reports.outputs.html import render_html
 from paceline.reports.outputs.json_document import render_json
 from paceline.reports.outputs.markdown import render_markdown
-from paceline.reports.outputs.matrix import build_matrix
-from paceline.reports.outputs.matrix_document import render_matrix
+from paceline.reports.outputs.matrix import render_matrix
 from paceline.reports.outputs.terminal import render_terminal
 from paceline.reports.page.by_model import FULL_ROWS, group_by_model
+from paceline.reports.page.matrix import build_matrix
 from paceline.reports.page.page import Page
 from paceline.suites.models import MODELS
 

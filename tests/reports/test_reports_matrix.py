@@ -27,8 +27,8 @@ from paceline.baselines.records import (
 )
 from paceline.baselines.records.progress import Plan
 from paceline.reports.__main__ import main
-from paceline.reports.outputs.matrix import UNPROVEN, IncompleteMatrixError, Lack, MatrixCell, build_matrix, state_of
-from paceline.reports.outputs.matrix_document import render_matrix
+from paceline.reports.outputs.matrix import render_matrix
+from paceline.reports.page.matrix import UNPROVEN, IncompleteMatrixError, Lack, MatrixCell, build_matrix, state_of
 
 MODELS, OPTIMIZATIONS = ("mlp", "text_transformer"), ("compile", "eager", "int8_dynamic")
 REASONS = {

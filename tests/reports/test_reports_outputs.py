@@ -21,9 +21,9 @@ from paceline.reports.outputs.html import render_html
 from paceline.reports.outputs.json_document import render_json
 from paceline.reports.outputs.junit_xml import render_junit
 from paceline.reports.outputs.markdown import code, prose, render_markdown
-from paceline.reports.outputs.matrix import build_matrix
-from paceline.reports.outputs.matrix_document import render_matrix
+from paceline.reports.outputs.matrix import render_matrix
 from paceline.reports.outputs.terminal import render_terminal
+from paceline.reports.page.matrix import build_matrix
 from paceline.reports.page.page import Page, build_page
 from paceline.reports.pictures.speedups import cell_text
 from paceline.reports.wording.text import as_ascii, columns

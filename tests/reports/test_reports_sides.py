@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 import pytest
 
 from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
-from paceline.baselines.records import Case, Difference, Fingerprint, Level, Measured, Note, Run
+from paceline.baselines.records import Case, Conditions, Difference, Fingerprint, Level, Measured, Metric, Note, Run
 from paceline.baselines.records.metrics import LATENCY
 from paceline.baselines.records.side_changes import Commit, FileChange, SideChanges
 from paceline.reports.outputs.html import render_html
@@ -95,3 +95,15 @@ def test_what_all_epochs_say_replaces_what_the_last_one_says(code: str) -> None:
     (detail,) = page(replace(CHANGES), notes=(counted,)).details
     assert ("the last epoch's" in [note.sentence for note in detail.notes]) == (code != "foreign_load")
     assert counted in detail.notes
+
+
+@pytest.mark.parametrize(("turn_calls", "said"), [(40, " in turns"), (None, "")])
+def test_the_conditions_of_a_value_say_whether_the_sides_took_turns(turn_calls: int | None, said: str) -> None:
+    faults = Metric("page_faults", "faults", "lower", "sampled")
+    value = Measured(CASE, faults, (64.0,), conditions=Conditions(1.0, 1.0, 2, turn_calls=turn_calls))
+    found = Comparison(CASE, faults, 64.0, 64.0, 1.0, epochs=(0.0, 0.0), stage="screen")
+    run = Run("r", Fingerprint({}), "b" * 40, True, "2026-01-01T00:00:00Z", {}, True, (value,))
+    made = build_page(
+        Judgement((found,), Policy(), run.fingerprint), run, now=datetime(2026, 1, 2, tzinfo=timezone.utc)
+    )
+    assert made.rows[0].evidence == f"2 epochs of two fresh processes{said}"

@@ -16,7 +16,7 @@ from paceline.fixtures.counting.footprint import size_bytes
 from paceline.fixtures.host.toolchain import cpp_compiler
 from paceline.fixtures.preparation.axes import NotAppliedError, Prepared, UnsupportedError
 from paceline.fixtures.timing.guards import TimeLimitExceeded
-from paceline.suites.layers.aoti_package import PackagedModel
+from paceline.suites.layers.wrappers import PackagedModel
 from paceline.suites.optimizations.exported import AOTI, _refuse_crash
 
 

@@ -144,14 +144,21 @@ def test_every_pair_is_proven_or_has_a_reason(model: Model, optimization: Optimi
 
 def test_names_are_those_the_matrix_lists() -> None:
     assert [str(optimization) for optimization in OPTIMIZATIONS] == [
-        *("eager", "compile", "aoti", "export", "jit_freeze", "channels_last", "fuse_conv_bn"),
-        *("fuse_conv_bn+channels_last", "bf16", "fp16", "autocast_bf16", "autocast_fp16", "int8_dynamic"),
-        *("int8_static", "int8_weight_only", "int4_weight_only", "ternary", "prune_unstructured"),
-        *("prune_sensitivity", "prune_structured", "sparse_csr", "tied_weights", "low_rank"),
-        *("prune_structured+int8_static", "low_rank+int8_weight_only"),
+        *("eager", "aoti", "export", "jit_freeze", "compile", "channels_last", "fuse_conv_bn"),
+        *("bf16", "fp16", "autocast_bf16", "autocast_fp16", "int8_dynamic", "int8_static", "int8_weight_only"),
+        "fuse_conv_bn+channels_last",
+        *("prune_unstructured", "prune_sensitivity", "prune_structured", "tied_weights", "low_rank", "sparse_csr"),
+        *("int4_weight_only", "ternary", "prune_structured+int8_static", "low_rank+int8_weight_only"),
     ]
     assert all(optimization.description for optimization in OPTIMIZATIONS)
     assert set(UNSUPPORTED) <= set(itertools.product(map(str, MODELS), map(str, OPTIMIZATIONS)))
+
+
+def test_those_that_a_model_runs_under_where_nobody_says_more() -> None:
+    assert {optimization.name for optimization in OPTIMIZATIONS if optimization.everyday} == {
+        *("eager", "compile", "channels_last", "fuse_conv_bn", "bf16", "int8_dynamic", "int8_static"),
+        *("prune_unstructured", "prune_structured"),
+    }
 
 
 def test_all_but_the_reference_bring_evidence() -> None:

@@ -21,9 +21,9 @@ from paceline.suites.layers.packed import (
     PackedWeight,
     Ternary,
     Unpacking,
-    replace_layers,
 )
 from paceline.suites.layers.packing import GROUP, eight_bits, four_bits, pack, ternary, unpack
+from paceline.suites.layers.replacement import replace_layers
 from paceline.suites.optimizations.weight_only import most_error
 
 

@@ -12,7 +12,7 @@ from series import BLOCK, Recording
 from words import item, paragraph
 
 from paceline.baselines.ab.plan import planned_epochs
-from paceline.baselines.ab.settings import Rule
+from paceline.baselines.ab.settings import ABSettings
 from paceline.baselines.judgement.verdicts import Verdict
 
 MANY = 40
@@ -22,19 +22,19 @@ NONE = Goal("none", high=0.0)
 UNDECIDED = Goal("≤ 10 %", high=0.1)
 
 
-def tell_alarms(quiet: Recording, rule: Rule, effort: Effort) -> Iterator[str]:
+def tell_alarms(quiet: Recording, ab: ABSettings, effort: Effort) -> Iterator[str]:
     """False alarms, all cases forced into the confirmation; then both stages as a run goes."""
     epochs = len(quiet.epochs)
     yield "## False alarms"
     yield ""
     yield from paragraph(
         "The same code on both sides, and every case forced into the confirmation, which has "
-        f"{planned_epochs(SUITE, rule)} to {longest(SUITE, rule)} epochs where it is one of {SUITE} and none of them "
-        f"clears it: the more, the more it scattered in its screen, the {looks_of(rule)} epochs before. A run counts "
+        f"{planned_epochs(SUITE, ab)} to {longest(SUITE, ab)} epochs where it is one of {SUITE} and none of them "
+        f"clears it: the more, the more it scattered in its screen, the {looks_of(ab)} epochs before. A run counts "
         "where any case is called *regressed*."
     )
     yield ""
-    yield from forced_in_order(quiet, rule)
+    yield from forced_in_order(quiet, ab)
     yield ""
     yield ("| simulated runs | " + " | ".join(f"suspects: {among} | {ALARMS.text}" for among in (SUITE, 5, 1)) + " |")
     yield "| --- " + "| --- | --- " * 3 + "|"
@@ -42,7 +42,7 @@ def tell_alarms(quiet: Recording, rule: Rule, effort: Effort) -> Iterator[str]:
         cells = []
         for among in (SUITE, 5, 1):
             runs = effort.runs if among == SUITE else 10 * effort.runs
-            share = alarms_redrawn(quiet.still, rule, unrest, among=among, runs=runs)
+            share = alarms_redrawn(quiet.still, ab, unrest, among=among, runs=runs)
             cells += [str(share), "yes" if ALARMS.is_met(share.value) else "no"]
         yield f"| {unrest.name} | {' | '.join(cells)} |"
     yield ""
@@ -67,12 +67,12 @@ def tell_alarms(quiet: Recording, rule: Rule, effort: Effort) -> Iterator[str]:
     yield ""
     yield "Both stages, as a run of the tool goes:"
     yield ""
-    yield from both_stages(quiet, rule, effort)
+    yield from both_stages(quiet, ab, effort)
 
 
-def both_stages(recording: Recording, rule: Rule, effort: Effort) -> Iterator[str]:
-    in_order = courses_in_order(recording.still, rule)
-    simulated = courses_redrawn(recording.still, rule, cases=MANY, runs=effort.runs)
+def both_stages(recording: Recording, ab: ABSettings, effort: Effort) -> Iterator[str]:
+    in_order = courses_in_order(recording.still, ab)
+    simulated = courses_redrawn(recording.still, ab, cases=MANY, runs=effort.runs)
     undecided = Share.over(one.is_undecided for one in in_order)
     yield from item(f"In order, both stages, all {len(recording.still)} cases at once: {summary(in_order)}.")
     yield from item(f"Runs that end with a case undecided, in order: {undecided} ({UNDECIDED.stated(undecided)}).")
@@ -80,8 +80,8 @@ def both_stages(recording: Recording, rule: Rule, effort: Effort) -> Iterator[st
     yield from item(f"The same, simulated, of {MANY} cases: {figure} ({UNDECIDED.stated(figure)}).")
 
 
-def forced_in_order(recording: Recording, rule: Rule) -> Iterator[str]:
-    found = alarms_in_order(recording.still, rule)
+def forced_in_order(recording: Recording, ab: ABSettings) -> Iterator[str]:
+    found = alarms_in_order(recording.still, ab)
     verdicts = ", ".join(f"{number} {verdict.value}" for verdict, number in found.verdicts.items())
     yield from item(
         f"In order, all {len(recording.still)} cases, each at the level of one among {SUITE}: runs with a false "
@@ -91,8 +91,8 @@ def forced_in_order(recording: Recording, rule: Rule) -> Iterator[str]:
     )
 
 
-def forced_redrawn(recording: Recording, rule: Rule, effort: Effort) -> Iterator[str]:
-    figure = alarms_redrawn(recording.still, rule, UNRESTS[0], among=SUITE, runs=effort.runs)
+def forced_redrawn(recording: Recording, ab: ABSettings, effort: Effort) -> Iterator[str]:
+    figure = alarms_redrawn(recording.still, ab, UNRESTS[0], among=SUITE, runs=effort.runs)
     yield from item(f"Simulated, {SUITE} cases forced into the confirmation: {figure} ({ALARMS.stated(figure)}).")
 
 

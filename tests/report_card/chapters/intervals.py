@@ -11,12 +11,12 @@ from series import Recording
 from words import paragraph
 
 from chapters.power import known_from
-from paceline.baselines.ab.settings import Rule
+from paceline.baselines.ab.settings import ABSettings
 
 COVERED = Goal("92 to 98 %", 0.92, 0.98)
 
 
-def tell_intervals(quiet: Sequence[Recording], machines: Machines, rule: Rule) -> Iterator[str]:
+def tell_intervals(quiet: Sequence[Recording], machines: Machines, ab: ABSettings) -> Iterator[str]:
     """How often intervals hold the truth, in all quiet recordings together and in the judged one, the first."""
     yield "## Honest intervals"
     yield ""
@@ -30,18 +30,18 @@ def tell_intervals(quiet: Sequence[Recording], machines: Machines, rule: Rule) -
     yield ""
     yield from paragraph("In all quiet recordings together, each by its own calibration where it has one:")
     yield ""
-    yield from covered(quiet, rule)
+    yield from covered(quiet, ab)
     yield ""
     yield from paragraph(f"On {machines.number(quiet[0].machine)} alone:")
     yield ""
-    yield from covered(quiet[:1], rule)
+    yield from covered(quiet[:1], ab)
 
 
-def covered(recordings: Sequence[Recording], rule: Rule) -> Iterator[str]:
+def covered(recordings: Sequence[Recording], ab: ABSettings) -> Iterator[str]:
     yield "| K | suspects | exact | same code | goal | extra work | goal |"
     yield "| ---: | --- | ---: | --- | --- | --- | --- |"
     for epochs in (6, 8, 16):
         for together in (False, True):
-            found = coverage(recordings, rule, epochs, together=together)
+            found = coverage(recordings, ab, epochs, together=together)
             cells = f"{found.still} | {COVERED.stated(found.still)} | {found.slowed} | {COVERED.stated(found.slowed)}"
             yield f"| {epochs} | {'together' if together else 'alone'} | {percent(found.nominal)} | {cells} |"

@@ -17,21 +17,21 @@ from recording import MOST_SAMPLES
 from series import Recording, redrawn
 from words import paragraph
 
-from paceline.baselines.ab.settings import Rule
+from paceline.baselines.ab.settings import ABSettings
 from paceline.baselines.judgement.verdicts import Verdict
 
 
 def tell_peers(
-    quiet: Recording, power_at_5: Power, rule: Rule, effort: Effort, site: Path, images: Path
+    quiet: Recording, power_at_5: Power, ab: ABSettings, effort: Effort, site: Path, images: Path
 ) -> Iterator[str]:
     """What other tools' rules alarm and find where this project's finds ``power_at_5`` of +5 %; draws the picture."""
-    equal = round(float(np.mean([whole_epochs(one, rule) for one in quiet.cases])))
+    equal = round(float(np.mean([whole_epochs(one, ab) for one in quiet.cases])))
     there = min(equal, max(1, len(quiet.epochs) // 2 - 2))
     fewer = (
         f"Two such results take {2 * equal} epochs: of the {len(quiet.epochs)} here each has {there}, which is less. "
     )
     cases = len(quiet.still)
-    simulated = courses_redrawn(quiet.still, rule, cases=cases, runs=effort.runs)
+    simulated = courses_redrawn(quiet.still, ab, cases=cases, runs=effort.runs)
     alarms = Simulated(sum(Verdict.REGRESSED in one.verdicts for one in simulated), len(simulated), len(quiet.epochs))
     rules = peer_rules(site)
     yield "## Other tools' rules on the same recordings"
@@ -70,10 +70,10 @@ def tell_peers(
             yield row
     if not any(peer.name == "asv continuous" for peer in rules):
         yield "| asv continuous | | | asv is not installed: `make report-card` installs it | | | | |"
-    still = redrawn(lambda some, places: trials(some, places, rule), quiet.still, effort.times, seed=5)
+    still = redrawn(lambda some, places: trials(some, places, ab), quiet.still, effort.times, seed=5)
     found = power_at_5.redrawn
-    needs = size_found(quiet.still, rule, max(5, effort.times // 10))
-    setting = f"band {100 * rule.min_effect:g} %, α {100 * rule.alpha:g} %"
+    needs = size_found(quiet.still, ab, max(5, effort.times // 10))
+    setting = f"band {100 * ab.band:g} %, α {100 * ab.alpha:g} %"
     yield f"| **paceline** | {setting} | {equal} | {still} | {alarms} | {found} | its own | **{_slow_down(needs)}** |"
     marks = [] if math.isnan(still.value) or math.isnan(found.value) else [(still.value, found.value)]
     curves.insert(0, Line("paceline", marks=marks))

@@ -16,7 +16,7 @@ from words import paragraph
 
 from chapters.cases import size_said
 from paceline.baselines.ab.plan import planned_epochs
-from paceline.baselines.ab.settings import Rule
+from paceline.baselines.ab.settings import ABSettings
 from paceline.fixtures.ab.stages import BUILDS
 from paceline.fixtures.timing.turns import BUILD_S
 
@@ -26,7 +26,7 @@ SIZES = (0.0, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.07)
 
 
 def tell_power(
-    quiet: Recording, at_sizes: Mapping[float, Power], rule: Rule, effort: Effort, images: Path
+    quiet: Recording, at_sizes: Mapping[float, Power], ab: ABSettings, effort: Effort, images: Path
 ) -> Iterator[str]:
     """Which sizes of extra work are found, ``at_sizes`` by all cases; draws the picture."""
     yield "## Power"
@@ -38,7 +38,7 @@ def tell_power(
     yield ""
     yield from at_each_size(quiet, at_sizes, POWER)
     yield ""
-    yield from _costs_of_a_suspect(quiet, rule)
+    yield from _costs_of_a_suspect(quiet, ab)
     yield ""
     yield "![Power against the true size](images/report-card-power.svg)"
     yield ""
@@ -47,9 +47,9 @@ def tell_power(
         "same code on both sides, shifted to each size. A single case's redrawn share has no interval worth its name."
     )
     yield ""
-    rows = powers(quiet, rule, effort)
+    rows = powers(quiet, ab, effort)
     yield from by_case(rows, quiet)
-    line = [(100 * size, trials_at(quiet.still, size, rule, max(5, effort.times // 10))) for size in SIZES]
+    line = [(100 * size, trials_at(quiet.still, size, ab, max(5, effort.times // 10))) for size in SIZES]
     marks = [(100 * math.expm1(size), found.redrawn.value) for _, size, found in rows]
     picture = chart(
         "Share of trials in which extra work is found, against its true size",
@@ -82,31 +82,31 @@ def known_from(recording: Recording) -> str:
     return "the calibration, a recording of its own" if is_calibrated else "all epochs that the trial does not use"
 
 
-def _costs_of_a_suspect(recording: Recording, rule: Rule) -> Iterator[str]:
-    epochs = [whole_epochs(one, rule) for one in recording.cases]
+def _costs_of_a_suspect(recording: Recording, ab: ABSettings) -> Iterator[str]:
+    epochs = [whole_epochs(one, ab) for one in recording.cases]
     seconds = [one.seconds * taken for one, taken in zip(recording.cases, epochs, strict=True)]
-    looks, most = looks_of(rule), longest(1, rule)
+    looks, most = looks_of(ab), longest(1, ab)
     worst = max(one.seconds * (looks / BUILDS + most) for one in recording.cases)
     cases = len(recording.cases)
     yield from paragraph(
         f"A suspicious case takes {np.mean(seconds):.0f} s of turns, at most {worst:.0f} s (goal ≤ {SUSPECT_S} s: "
         f"{'yes' if worst <= SUSPECT_S else 'no'}): {looks} epochs of one build of {BUILD_S:g} s, and of {BUILDS} "
-        f"builds {planned_epochs(1, rule)} where it is calm, up to {most} where it is not. Besides that, spawning and "
+        f"builds {planned_epochs(1, ab)} where it is calm, up to {most} where it is not. Besides that, spawning and "
         f"preparation took {recording.preparing_s:.1f} s an epoch and case, where {cases} cases shared an epoch's "
         f"two processes; for {looks + most} epochs that is {(looks + most) * recording.preparing_s:.0f} s."
     )
     yield ""
     yield from paragraph(
         "That is a suspect that changed. One that did not is cleared sooner: after "
-        f"{epochs_until_cleared(recording.still, rule):.1f} epochs of its confirmation on average (of one suspect, in "
+        f"{epochs_until_cleared(recording.still, ab):.1f} epochs of its confirmation on average (of one suspect, in "
         "order)."
     )
 
 
-def powers(recording: Recording, rule: Rule, effort: Effort) -> list[tuple[Series, float, Power]]:
+def powers(recording: Recording, ab: ABSettings, effort: Effort) -> list[tuple[Series, float, Power]]:
     """The slowed cases, each with its true size and how often that is found."""
     times = math.ceil(effort.times / 4)
-    return [(one, size_of(one, recording.cases)[0], power([one], rule, None, times)) for one in recording.slowed]
+    return [(one, size_of(one, recording.cases)[0], power([one], ab, None, times)) for one in recording.slowed]
 
 
 def by_case(rows: Sequence[tuple[Series, float, Power]], recording: Recording) -> Iterator[str]:

@@ -14,14 +14,14 @@ from whole import Cost, WholeRun
 from words import COMMAND, item, paragraph
 
 from chapters.alarms import NONE, UNDECIDED
-from paceline.baselines.ab.settings import Rule
+from paceline.baselines.ab.settings import ABSettings
 from paceline.baselines.judgement.verdicts import Verdict
 
 WHOLE_RUNS, COST = 60, 2.5
 
 
 def tell_whole_runs(
-    runs: Sequence[WholeRun], foretelling: Recording | None, machines: Machines, rule: Rule, effort: Effort
+    runs: Sequence[WholeRun], foretelling: Recording | None, machines: Machines, ab: ABSettings, effort: Effort
 ) -> Iterator[str]:
     """What whole runs of the command line came to, and whether the recording foretells it."""
     yield "## Whole runs"
@@ -56,7 +56,7 @@ def tell_whole_runs(
         yield from item("There is no quiet recording of all these cases on that machine, so that nothing is predicted.")
         return
     same = [one for one in foretelling.still if one.workload in names]
-    foretold = courses_redrawn(same, rule, cases=len(same), runs=effort.runs)
+    foretold = courses_redrawn(same, ab, cases=len(same), runs=effort.runs)
     for name, words in (("second_looks", "a second look"), ("confirmed", "a confirmation")):
         share = Share(sum(getattr(run, name) for run in runs), cases)
         expected = sum(getattr(one, name) for one in foretold) / (len(foretold) * len(same))

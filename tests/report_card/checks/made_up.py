@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from paceline.baselines.ab.settings import Rule
+from paceline.baselines.ab.settings import ABSettings
 
 FOLDER = Path(__file__).parents[1]
-RULE = Rule()
+AB = ABSettings()
 HERE, ELSEWHERE = {"cpu_model": "made up"}, {"cpu_model": "another"}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.report_card.checks.made_up import ELSEWHERE, FOLDER, HERE, RULE, made_up, part
+from tests.report_card.checks.made_up import AB, ELSEWHERE, FOLDER, HERE, made_up, part
 
 
 def whole_runs(folder: Path, **changed: Any) -> None:
@@ -83,9 +83,7 @@ def test_a_false_alarm_of_a_whole_run_is_on_the_card(tmp_path: Path) -> None:
     runs = inventory.by_machine(whole.read_whole_runs(tmp_path))
     rows = inventory.rows_of(found, runs, [], None)
     effort = part("judge.confirmation").Effort(runs=2)
-    text = " ".join(
-        part("chapters.whole_runs").tell_whole_runs(runs[0], None, inventory.Machines.of(rows), RULE, effort)
-    )
+    text = " ".join(part("chapters.whole_runs").tell_whole_runs(runs[0], None, inventory.Machines.of(rows), AB, effort))
     assert "nothing is predicted" in text
     assert "Runs with a *regressed*: 1 of 61" in text
     assert "(goal none: no)" in text

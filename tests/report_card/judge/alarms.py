@@ -12,7 +12,7 @@ from series import SEED, Array, Series, drawn_run
 
 from judge.confirmation import SUITE, longest, looks_of, planned, until_cleared
 from paceline.baselines.ab.decide import decide
-from paceline.baselines.ab.settings import Rule
+from paceline.baselines.ab.settings import ABSettings
 from paceline.baselines.judgement.verdicts import Verdict
 
 
@@ -73,12 +73,12 @@ UNRESTS = (
 )
 
 
-def forced(effects: Sequence[Array], among: int, rule: Rule) -> list[Verdict]:
+def forced(effects: Sequence[Array], among: int, ab: ABSettings) -> list[Verdict]:
     """The verdicts of cases that are all forced into one confirmation, among so many: those that are not there have no
     epochs and only count."""
-    there = dict(enumerate(until_cleared(effects, rule)))
+    there = dict(enumerate(until_cleared(effects, ab)))
     absent: dict[int, tuple[float, ...]] = dict.fromkeys(range(len(there), among), ())
-    decided = decide(there | absent, rule)
+    decided = decide(there | absent, ab)
     return [decided[place].verdict for place in there]
 
 
@@ -92,15 +92,15 @@ class InOrder:
     verdicts: Mapping[Verdict, int]
 
 
-def alarms_in_order(still: Sequence[Series], rule: Rule, *, among: int = SUITE) -> InOrder:
+def alarms_in_order(still: Sequence[Series], ab: ABSettings, *, among: int = SUITE) -> InOrder:
     """Disjoint runs, one after the other: every case without extra work is screened, and confirmed as one among so
     many. Where fewer epochs are left than that plans, a run has those."""
-    looks, start, runs = looks_of(rule), 0, []
-    while start + looks + rule.confirm_epochs <= len(still[0].effects):
-        lengths = planned(np.stack([one.screen_effects[start : start + looks] for one in still]), among, rule)
+    looks, start, runs = looks_of(ab), 0, []
+    while start + looks + ab.confirm_epochs <= len(still[0].effects):
+        lengths = planned(np.stack([one.screen_effects[start : start + looks] for one in still]), among, ab)
         start += looks
         fresh = [one.effects[start : start + length] for one, length in zip(still, lengths, strict=True)]
-        runs.append(forced(fresh, among, rule))
+        runs.append(forced(fresh, among, ab))
         start += max(lengths)
     counts: dict[Verdict, int] = {}
     for verdict in (verdict for run in runs for verdict in run):
@@ -112,21 +112,21 @@ def alarms_in_order(still: Sequence[Series], rule: Rule, *, among: int = SUITE) 
     )
 
 
-def alarms_redrawn(still: Sequence[Series], rule: Rule, unrest: Unrest, *, among: int, runs: int) -> Simulated:
+def alarms_redrawn(still: Sequence[Series], ab: ABSettings, unrest: Unrest, *, among: int, runs: int) -> Simulated:
     """Runs with at least one false *regressed*, of runs made of recorded epochs (:func:`series.drawn_run`) whose every
     case is screened and then forced into the confirmation; the unrest is put into that. One coin a run swaps the sides
     of all its cases."""
     rng = np.random.default_rng([SEED, among])
-    looks = looks_of(rule)
+    looks = looks_of(ab)
     alarmed = 0
     for _ in range(runs):
-        drawn = drawn_run(still, among, looks + longest(among, rule), rng)
-        lengths = planned(np.stack([one.screen_effects[positions[:looks]] for one, positions in drawn]), among, rule)
+        drawn = drawn_run(still, among, looks + longest(among, ab), rng)
+        lengths = planned(np.stack([one.screen_effects[positions[:looks]] for one, positions in drawn]), among, ab)
         effects = np.stack([one.effects[positions[looks:]] for one, positions in drawn])
         centre = np.array([[one.effects.mean()] for one, _ in drawn])
         sigma = np.array([[one.effects.std(ddof=1)] for one, _ in drawn])
         swapped = rng.choice([-1.0, 1.0])
         fresh = swapped * unrest.put_into(effects, centre, sigma, np.array(lengths)[:, None], rng)
-        verdicts = forced([row[:length] for row, length in zip(fresh, lengths, strict=True)], among, rule)
+        verdicts = forced([row[:length] for row, length in zip(fresh, lengths, strict=True)], among, ab)
         alarmed += Verdict.REGRESSED in verdicts
     return Simulated(alarmed, runs, len(still[0].effects))

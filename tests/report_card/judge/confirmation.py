@@ -11,7 +11,7 @@ from series import Array
 from paceline.baselines.ab.decide import cleared
 from paceline.baselines.ab.plan import planned_epochs
 from paceline.baselines.ab.screen import Screen
-from paceline.baselines.ab.settings import Rule
+from paceline.baselines.ab.settings import ABSettings
 from paceline.baselines.judgement.verdicts import Policy
 from paceline.baselines.records import Build, Case, Epoch, Key, Turn
 from paceline.baselines.records.metrics import LATENCY
@@ -31,24 +31,24 @@ class Effort:
     pairs: int = 25
 
 
-def looks_of(rule: Rule) -> int:
+def looks_of(ab: ABSettings) -> int:
     """Epochs before a confirmation: the first look's and the second's."""
-    return rule.screen_epochs + rule.second_look_epochs
+    return ab.screen_epochs + ab.second_look_epochs
 
 
-def longest(suspects: int, rule: Rule) -> int:
+def longest(suspects: int, ab: ABSettings) -> int:
     """The most epochs that the confirmation of so many suspects may have."""
-    return rule.fixed_epochs or max(planned_epochs(suspects, rule), rule.restless_epochs)
+    return ab.fixed_epochs or max(planned_epochs(suspects, ab), ab.restless_epochs)
 
 
-def until_cleared(effects: Sequence[Array], rule: Rule) -> list[tuple[float, ...]]:
+def until_cleared(effects: Sequence[Array], ab: ABSettings) -> list[tuple[float, ...]]:
     """The effects of one confirmation's suspects, each as far as the tool would have measured it
     (:meth:`paceline.fixtures.ab.stages.Against.confirm`)."""
-    taken = {place: tuple(one[: rule.least_epochs - 1]) for place, one in enumerate(effects)}
+    taken = {place: tuple(one[: ab.least_epochs - 1]) for place, one in enumerate(effects)}
 
     def still(places: Iterable[int]) -> set[int]:
         more = {place for place in places if len(taken[place]) < len(effects[place])}
-        return more - cleared(taken, rule, among=more)
+        return more - cleared(taken, ab, among=more)
 
     going_on = still(taken)
     while going_on:
@@ -57,13 +57,13 @@ def until_cleared(effects: Sequence[Array], rule: Rule) -> list[tuple[float, ...
     return list(taken.values())
 
 
-def planned(screens: Array, among: int, rule: Rule) -> list[int]:
+def planned(screens: Array, among: int, ab: ABSettings) -> list[int]:
     """How many epochs each case has of its confirmation, as one of so many suspects, by the screens of all: an array of
     shape (cases, epochs of both looks)."""
     epochs = [
         epoch_of(place, number, effect) for place, row in enumerate(screens) for number, effect in enumerate(row, 1)
     ]
-    screen = Screen.of(epochs, rule, POLICY)
+    screen = Screen.of(epochs, ab, POLICY)
     return [screen.planned_epochs(key_of(place), among) for place in range(len(screens))]
 
 

@@ -11,7 +11,7 @@ from figures import Share
 from series import Recording
 
 from paceline.baselines.ab.decide import decide
-from paceline.baselines.ab.settings import Rule
+from paceline.baselines.ab.settings import ABSettings
 from paceline.baselines.stats.signed_rank import critical_count, signed_rank_tail
 
 
@@ -26,7 +26,7 @@ class Coverage:
     slowed: Share
 
 
-def coverage(recordings: Sequence[Recording], rule: Rule, epochs: int, *, together: bool) -> Coverage:
+def coverage(recordings: Sequence[Recording], ab: ABSettings, epochs: int, *, together: bool) -> Coverage:
     """The intervals that :func:`decide` prints, of disjoint blocks in order of each recording; each case is the only
     suspect, or they all are in one confirmation ``together``.
 
@@ -40,7 +40,7 @@ def coverage(recordings: Sequence[Recording], rule: Rule, epochs: int, *, togeth
         mine = np.arange(start, start + epochs)
         effects = {place: tuple(one.effects[mine]) for place, one in enumerate(recording.cases)}
         groups = [effects] if together else [{place: one} for place, one in effects.items()]
-        decisions = {place: one for group in groups for place, one in decide(group, rule).items()}
+        decisions = {place: one for group in groups for place, one in decide(group, ab).items()}
         for place, one in enumerate(recording.cases):
             truth, decision = one.truth(mine), decisions[place]
             if truth is None or decision.effect is None or decision.low is None or decision.high is None:
@@ -49,6 +49,6 @@ def coverage(recordings: Sequence[Recording], rule: Rule, epochs: int, *, togeth
             low = decision.effect - widened * (decision.effect - decision.low)
             high = decision.effect + widened * (decision.high - decision.effect)
             held[not one.extra_percent].append(low <= truth.effect <= high)
-    count = critical_count(epochs, (1 - rule.confidence) / 2)
+    count = critical_count(epochs, (1 - ab.confidence) / 2)
     nominal = math.nan if count is None else 1 - 2 * float(signed_rank_tail(epochs)[count])
     return Coverage(epochs, nominal, Share.over(held[True]), Share.over(held[False]))

@@ -12,7 +12,7 @@ from judge.confirmation import POLICY, epoch_of, key_of, longest, looks_of, unti
 from paceline.baselines.ab.compare import compare_epochs
 from paceline.baselines.ab.plan import planned_epochs
 from paceline.baselines.ab.screen import Screen, suspects
-from paceline.baselines.ab.settings import Rule
+from paceline.baselines.ab.settings import ABSettings
 from paceline.baselines.judgement.verdicts import Verdict
 from paceline.baselines.records import Epoch
 
@@ -42,7 +42,7 @@ class Screened:
     suspected: tuple[int, ...]
 
 
-def screened(run: Sequence[tuple[Series, Positions]], rule: Rule) -> Screened:
+def screened(run: Sequence[tuple[Series, Positions]], ab: ABSettings) -> Screened:
     """The first look at each case's first epochs, the second at those that follow."""
 
     def look(places: Iterable[int], begin: int, end: int) -> list[Epoch]:
@@ -53,17 +53,17 @@ def screened(run: Sequence[tuple[Series, Positions]], rule: Rule) -> Screened:
             for number in range(begin, end)
         ]
 
-    epochs = look(range(len(run)), 0, rule.screen_epochs)
-    again = [int(case.model) for case, _ in suspects(epochs, rule, POLICY)]
-    epochs += look(again, rule.screen_epochs, looks_of(rule))
-    return Screened(tuple(epochs), tuple(again), tuple(int(case.model) for case, _ in suspects(epochs, rule, POLICY)))
+    epochs = look(range(len(run)), 0, ab.screen_epochs)
+    again = [int(case.model) for case, _ in suspects(epochs, ab, POLICY)]
+    epochs += look(again, ab.screen_epochs, looks_of(ab))
+    return Screened(tuple(epochs), tuple(again), tuple(int(case.model) for case, _ in suspects(epochs, ab, POLICY)))
 
 
-def course(run: Sequence[tuple[Series, Positions]], rule: Rule) -> Course:
+def course(run: Sequence[tuple[Series, Positions]], ab: ABSettings) -> Course:
     """A run through both stages by the tool's own functions: what stays suspect is confirmed by the epochs behind those
     of the screen. Where fewer are left than planned, it has those."""
-    screen, looks = screened(run, rule), looks_of(rule)
-    seen, among = Screen.of(screen.epochs, rule, POLICY), len(screen.suspected)
+    screen, looks = screened(run, ab), looks_of(ab)
+    seen, among = Screen.of(screen.epochs, ab, POLICY), len(screen.suspected)
     lengths = [seen.planned_epochs(key_of(place), among) for place in screen.suspected]
     fresh = [
         one.effects[positions[looks : looks + length]]
@@ -71,10 +71,10 @@ def course(run: Sequence[tuple[Series, Positions]], rule: Rule) -> Course:
     ]
     confirmation = [
         epoch_of(place, number, effect)
-        for place, effects in zip(screen.suspected, until_cleared(fresh, rule), strict=True)
+        for place, effects in zip(screen.suspected, until_cleared(fresh, ab), strict=True)
         for number, effect in enumerate(effects)
     ]
-    verdicts = {int(one.case.model): one.verdict for one in compare_epochs(screen.epochs, confirmation, rule, POLICY)}
+    verdicts = {int(one.case.model): one.verdict for one in compare_epochs(screen.epochs, confirmation, ab, POLICY)}
     return Course(
         *(len(screen.again), among),
         tuple(verdicts[place] for place in range(len(run))),
@@ -82,18 +82,18 @@ def course(run: Sequence[tuple[Series, Positions]], rule: Rule) -> Course:
     )
 
 
-def courses_in_order(still: Sequence[Series], rule: Rule) -> list[Course]:
+def courses_in_order(still: Sequence[Series], ab: ABSettings) -> list[Course]:
     """Disjoint runs of all cases, one after the other, as long as there are epochs for as many suspects as there are
     cases."""
     recorded, start, found = len(still[0].effects), 0, list[Course]()
-    while start + looks_of(rule) + planned_epochs(len(still), rule) <= recorded:
-        found.append(course([(one, np.arange(start, recorded)) for one in still], rule))
+    while start + looks_of(ab) + planned_epochs(len(still), ab) <= recorded:
+        found.append(course([(one, np.arange(start, recorded)) for one in still], ab))
         start += found[-1].epochs
     return found
 
 
-def courses_redrawn(still: Sequence[Series], rule: Rule, *, cases: int, runs: int) -> list[Course]:
+def courses_redrawn(still: Sequence[Series], ab: ABSettings, *, cases: int, runs: int) -> list[Course]:
     """Runs of ``cases`` cases made of recorded epochs (:func:`series.drawn_run`)."""
     rng = np.random.default_rng([SEED, 2, cases])
-    length = looks_of(rule) + longest(cases, rule)
-    return [course(drawn_run(still, cases, length, rng), rule) for _ in range(runs)]
+    length = looks_of(ab) + longest(cases, ab)
+    return [course(drawn_run(still, cases, length, rng), ab) for _ in range(runs)]
