@@ -12,6 +12,8 @@ from paceline.baselines.stats.samples import estimate
 from paceline.reports.page.acknowledged import said
 from paceline.reports.wording import quantities, words
 
+_UNDECIDED = (Verdict.SUSPECT, Verdict.INCONCLUSIVE, Verdict.NO_CHANGE_SEEN)
+
 
 @dataclass(frozen=True)
 class Row:
@@ -43,6 +45,12 @@ class Row:
     def key(self) -> Key:
         """Case and metric."""
         return self.comparison.key
+
+    @property
+    def would_have_found(self) -> float | None:
+        """The change (a fraction) that an undecided comparison of what scatters would have found; else ``None``."""
+        compared = self.comparison
+        return compared.detectable if compared.verdict in _UNDECIDED and self.metric.rule == "sampled" else None
 
 
 @dataclass(frozen=True)

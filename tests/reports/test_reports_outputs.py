@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from paceline.baselines.judgement.notes import analyse_measured
-from paceline.baselines.judgement.verdicts import Judgement, Policy, Verdict
+from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
 from paceline.baselines.records import Case, Level, Measured, Note, metrics
 from paceline.baselines.text.visible import visible
 from paceline.reports.outputs.frame import run_frame
@@ -154,6 +154,36 @@ def test_markdown_escapes_what_marks_up() -> None:
         "a&#124;b &#42;c&#42; &#96;d&#96; &#60;e&#62; &#64;&#8203;f &#35;&#8203;1"
     )  # fmt: skip
     assert code("x\ny</code>") == "<code>x y&#60;/code&#62;</code>"
+
+
+def test_markdown_says_what_undecided_comparisons_would_have_found(example: Page) -> None:
+    """Beside each in the table that is folded away, and for all of a verdict together where nothing hides it."""
+    verdicts = (
+        ("one", Verdict.NO_CHANGE_SEEN, 0.031, metrics.LATENCY),
+        ("two", Verdict.NO_CHANGE_SEEN, 0.1256, metrics.LATENCY),
+        ("three", Verdict.INCONCLUSIVE, 0.4, metrics.LATENCY),
+        ("four", Verdict.INCONCLUSIVE, None, metrics.LATENCY),
+        ("five", Verdict.UNCHANGED, 0.02, metrics.LATENCY),
+        ("six", Verdict.NO_CHANGE_SEEN, 0.001, metrics.SIZE),
+    )
+    comparisons = tuple(
+        Comparison(Case(name, "eager", "cpu", 1), metric, 1.0, 1.0, 1.0, verdict=verdict, detectable=detectable)
+        for name, verdict, detectable, metric in verdicts
+    )
+    policy = Policy(blocks=frozenset())
+    run = replace(example.run, outcomes=())
+    text = render_markdown(build_page(Judgement(comparisons, policy, run.fingerprint), run, now=NOW))
+    assert "3 no change seen (would have found ≥ 3.1 … 12.6 %)" in text
+    assert "2 inconclusive (would have found ≥ 40.0 %)" in text
+    assert "1 unchanged" in text
+    assert "unchanged (" not in text
+    cells = {row.split(" | ")[1]: row.split(" | ")[-1] for row in text.splitlines() if "<code>" in row}
+    assert cells == {
+        code("one-eager-cpu-b1"): "≥ 3.1 % |",
+        code("two-eager-cpu-b1"): "≥ 12.6 % |",
+        code("three-eager-cpu-b1"): "≥ 40.0 % |",
+        **{code(f"{name}-eager-cpu-b1"): " |" for name in ("four", "five", "six")},
+    }
 
 
 def test_a_comment_of_very_many_rows_still_fits(page_of: Any) -> None:
