@@ -11,7 +11,7 @@ from torch import nn
 
 from paceline.fixtures.preparation.axes import NotAppliedError, Optimization, Prepared, UnsupportedError
 from paceline.suites.optimizations.sharing import LOW_RANK, TIED_WEIGHTS
-from tests.suites.fakes import Break, Fakes, applied_to_a_copy, ids, layers_replaced, untouched
+from tests.suites.optimizations.fakes import Break, Fakes, applied_to_a_copy, ids, layers_replaced, untouched
 
 
 def equal_but_not_shared(model: nn.Module, x: torch.Tensor) -> Prepared:

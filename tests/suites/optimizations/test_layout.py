@@ -10,7 +10,7 @@ from torch import nn
 
 from paceline.fixtures.preparation.axes import Optimization, Prepared
 from paceline.suites.optimizations.layout import CHANNELS_LAST, FUSE_CONV_BN
-from tests.suites.fakes import Break, Fakes, ids, untouched
+from tests.suites.optimizations.fakes import Break, Fakes, ids, untouched
 
 
 def only_the_input_channels_last(model: nn.Module, x: torch.Tensor) -> Prepared:

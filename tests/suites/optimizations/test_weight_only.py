@@ -14,7 +14,7 @@ from paceline.suites.layers.packed import EightBits, FourBits, Int4Linear, Int8L
 from paceline.suites.layers.packing import eight_bits
 from paceline.suites.layers.replacement import replace_layers
 from paceline.suites.optimizations.weight_only import INT4_WEIGHT_ONLY, INT8_WEIGHT_ONLY, TERNARY
-from tests.suites.fakes import Break, Fakes, applied_to_a_copy, ids, layers_replaced
+from tests.suites.optimizations.fakes import Break, Fakes, applied_to_a_copy, ids, layers_replaced
 
 
 def rounded_but_float(steps: int) -> Break:

@@ -147,7 +147,7 @@ def _luminance(colour: str) -> float:
 
 
 def test_five_hundred_cases_and_a_full_run_fit_into_a_megabyte(monkeypatch: pytest.MonkeyPatch) -> None:
-    benchmarks = Path(__file__).parents[1] / "benchmarks"
+    benchmarks = Path(__file__).parents[2] / "benchmarks"
     monkeypatch.syspath_prepend(benchmarks)
     benchmark = runpy.run_path(str(benchmarks / "render_500_cases.py"))
     for make in (benchmark["make_run"], benchmark["make_full_run"]):

@@ -17,7 +17,7 @@ from paceline.baselines.stats import samples
 from paceline.baselines.stats.samples import estimate, estimator, paired_speedup
 from paceline.baselines.stored.compare import JUDGES
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NAMES = {"sampled", "exact", "shown", "lower", "higher"}
 FIELDS = {"rule", "better"}
 

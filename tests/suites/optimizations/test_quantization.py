@@ -14,7 +14,7 @@ from torch.ao.quantization import quantize_fx
 from paceline.fixtures.preparation.axes import Optimization, Prepared
 from paceline.suites.observe.calibration import calibration_inputs
 from paceline.suites.optimizations.quantization import INT8_DYNAMIC, INT8_STATIC, quantization_engine
-from tests.suites.fakes import Break, Fakes, ids, untouched
+from tests.suites.optimizations.fakes import Break, Fakes, ids, untouched
 
 # torch.ao's own warnings, which the optimizations silence and these fakes need not.
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -13,7 +13,7 @@ from torch import nn
 from paceline.fixtures.preparation.axes import Optimization, Prepared, UnsupportedError
 from paceline.fixtures.values.trees import call_with
 from paceline.suites.optimizations.exported import EXPORT, JIT_FREEZE
-from tests.suites.fakes import Break, Fakes, ids, untouched
+from tests.suites.optimizations.fakes import Break, Fakes, ids, untouched
 
 
 def program_beside_the_module(model: nn.Module, x: torch.Tensor) -> Prepared:

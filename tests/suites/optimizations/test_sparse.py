@@ -13,7 +13,7 @@ from torch import nn
 from paceline.fixtures.preparation.axes import Optimization, Prepared
 from paceline.suites.layers.packed import CsrLinear
 from paceline.suites.optimizations.sparse import SPARSE_CSR
-from tests.suites.fakes import Break, Fakes, Wrapped, applied_to_a_copy, ids, layers_replaced
+from tests.suites.optimizations.fakes import Break, Fakes, Wrapped, applied_to_a_copy, ids, layers_replaced
 
 
 def sparse_at_different_rates(model: nn.Module, x: torch.Tensor) -> Prepared:

@@ -12,7 +12,7 @@ from torch import nn
 
 from paceline.fixtures.preparation.axes import Optimization, Prepared
 from paceline.suites.optimizations.precision import AUTOCAST_BF16, AUTOCAST_FP16, BF16, FP16
-from tests.suites.fakes import Break, Fakes, Wrapped, applied_to_a_copy, ids, untouched
+from tests.suites.optimizations.fakes import Break, Fakes, Wrapped, applied_to_a_copy, ids, untouched
 
 
 def upcast_inside(model: nn.Module, x: torch.Tensor) -> Prepared:

@@ -18,7 +18,7 @@ from paceline.suites.optimizations.pruning import (
     PRUNE_UNSTRUCTURED,
     output_sensitivity,
 )
-from tests.suites.fakes import Break, Fakes, Wrapped, applied_to_a_copy, ids, untouched
+from tests.suites.optimizations.fakes import Break, Fakes, Wrapped, applied_to_a_copy, ids, untouched
 
 
 def _mask(weight: torch.Tensor, share: float = 0.5) -> torch.Tensor:
