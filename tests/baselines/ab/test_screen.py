@@ -15,26 +15,19 @@ from paceline.baselines.ab.decide import cleared, decide
 from paceline.baselines.ab.plan import epochs_needed, planned_epochs
 from paceline.baselines.ab.screen import Screen, going_on, plan, suspects
 from paceline.baselines.ab.settings import ABSettings
-from paceline.baselines.judgement.verdicts import Policy, Verdict
-from paceline.baselines.records import Build, Case, Epoch, Turn
+from paceline.baselines.judgement.verdicts import Verdict
+from paceline.baselines.records import Case, Epoch
 from paceline.baselines.records.metrics import LATENCY
 from paceline.baselines.stats.power import chance_to_convict
 from paceline.baselines.stats.signed_rank import walsh_averages
+from tests.baselines.ab.effects import AB, POLICY
+from tests.builders import make_case, make_epochs
 
-AB, POLICY = ABSettings(), Policy()
 SIGMAS = st.floats(0, 0.2)
 
 
-def epochs_of(name: str, effects: Sequence[float]) -> list[Epoch]:
-    case = Case(name, "eager", "cpu", 1)
-    return [
-        Epoch(case, LATENCY, number, (Build((Turn((1e6,), (1e6 * math.exp(effect),)),)),))
-        for number, effect in enumerate(effects, 1)
-    ]
-
-
 def screen_of(**effects: Sequence[float]) -> list[Epoch]:
-    return [epoch for name, some in effects.items() for epoch in epochs_of(name, some)]
+    return [epoch for name, some in effects.items() for epoch in make_epochs(name, some)]
 
 
 def models(keys: Sequence[tuple[Case, str]]) -> list[str]:
@@ -98,7 +91,7 @@ def test_each_suspect_has_a_plan_of_its_own() -> None:
     calm = {f"calm{place}": 0.005 * rng.normal(size=7) for place in range(10)}
     restless = {f"restless{place}": 0.04 * rng.normal(size=7) for place in range(4)}
     screen = screen_of(**calm, **restless)
-    unseen = (Case("unseen", "eager", "cpu", 1), LATENCY.name)
+    unseen = (make_case("unseen"), LATENCY.name)
     keys = [(epoch.case, LATENCY.name) for epoch in screen if epoch.number == 1]
     found = plan(screen, [*keys, unseen], AB, POLICY)
     assert {found[key] for key in keys[:10]} == {found[unseen]} == {planned_epochs(15, AB)}
@@ -125,7 +118,7 @@ def test_to_plan_by_the_screen_costs_none_of_the_level() -> None:
 
 # -- who goes on -------------------------------------------------------------------------------------------------------
 
-KEYS = tuple((Case(name, "eager", "cpu", 1), LATENCY.name) for name in "abc")
+KEYS = tuple((make_case(name), LATENCY.name) for name in "abc")
 
 
 def test_what_was_cleared_comes_back_when_it_no_longer_is() -> None:

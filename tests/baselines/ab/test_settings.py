@@ -1,4 +1,4 @@
-"""The settings of an A/B, its screen and its plan."""
+"""The settings of an A/B, and what they leave suspect."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paceline.baselines.ab.plan import epochs_needed
 from paceline.baselines.ab.settings import ABSettings, is_suspect, stays_suspect
-from paceline.baselines.stats.power import chance_to_convict
-
-AB = ABSettings()
+from tests.baselines.ab.effects import AB
 
 
 @pytest.mark.parametrize(
@@ -60,9 +57,6 @@ def test_a_case_may_have_any_band(band: float) -> None:
     assert AB.with_band(AB.band) is AB
 
 
-# -- the screen and the plan -------------------------------------------------------------------------------------------
-
-
 def test_the_screen_suspects_from_its_threshold_on_in_either_direction() -> None:
     assert is_suspect([math.log(1.01)] * 3, AB)
     assert is_suspect([-math.log(1.01)] * 3, AB)
@@ -85,21 +79,3 @@ def test_swapped_sides_are_looked_at_alike(effects: list[float], band: float) ->
     ab, swapped = AB.with_band(band), [-effect for effect in effects]
     assert is_suspect(swapped[:3], ab) == is_suspect(effects[:3], ab)
     assert stays_suspect(swapped, ab) == stays_suspect(effects, ab)
-
-
-def test_as_many_epochs_are_planned_as_find_three_percent() -> None:
-    planned = [epochs_needed(suspects, AB) for suspects in (0, 1, 2, 5, 20, 100, 200)]
-    assert planned == sorted(planned)
-    assert planned[0] == 0
-    assert 15 <= epochs_needed(20, AB) <= 18
-    for count in (1, 20):
-        settings = {"level": 0.01 / count, "null": math.log(1.005), "min_effect": math.log(1.02)}
-        epochs = epochs_needed(count, AB)
-        assert chance_to_convict(math.log(1.03), 0.015, epochs, **settings) >= 0.95
-        assert chance_to_convict(math.log(1.03), 0.015, epochs - 1, **settings) < 0.95
-        assert 2.0**-epochs <= 0.01 / count
-
-
-def test_a_plan_that_asks_too_much_says_so() -> None:
-    with pytest.raises(ValueError, match=r"128 epochs do not find 2\.1 % among 3 suspects"):
-        epochs_needed(3, ABSettings(plan_effect=0.021, plan_sigma=0.3))

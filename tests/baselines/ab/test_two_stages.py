@@ -10,12 +10,11 @@ import pytest
 
 from paceline.baselines.ab.decide import decide
 from paceline.baselines.ab.plan import planned_epochs
-from paceline.baselines.ab.settings import ABSettings
 from paceline.baselines.judgement.verdicts import Verdict
 from paceline.baselines.stats.process_noise import fit_prior, moderated
 from paceline.baselines.stats.signed_rank import sign_flip_p, walsh_averages
+from tests.baselines.ab.effects import AB
 
-AB = ABSettings()
 Draw = Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
 
 

@@ -18,10 +18,11 @@ import pytest
 
 from paceline.baselines.files.atomic import FormatError, StoreError
 from paceline.baselines.files.run_file import Journal, new_run_id, read_run, recover
-from paceline.baselines.records import Case, Cause, Fingerprint, Measured, NotMeasured, Run
+from paceline.baselines.records import Case, Cause, Measured, NotMeasured
 from paceline.baselines.records.metrics import LATENCY
+from tests.builders import make_case, make_header, make_measured
 
-HEADER = Run("r1", Fingerprint({"cpu": "x"}), "abc", False, "2025-11-22T00:00:00Z", {}, False, ())
+HEADER = make_header()
 WRITER = """
 import sys
 from pathlib import Path
@@ -39,7 +40,7 @@ sys.stdin.read()
 
 
 def measured(batch_size: int = 1) -> Measured:
-    return Measured(Case("m", "eager", "cpu", batch_size), LATENCY, (1.0, 2.0))
+    return make_measured(make_case(batch_size=batch_size), (1.0, 2.0))
 
 
 def start_writer(folder: Path, run_id: str) -> subprocess.Popen[str]:
@@ -163,7 +164,7 @@ def test_an_unsafe_header_is_refused_before_a_file_is_made(tmp_path: Path, chang
 
 def test_a_long_or_broken_message_of_an_exception_is_kept_and_says_what_was_done(tmp_path: Path) -> None:
     journal = Journal.start(tmp_path, HEADER)
-    case = Case("m", "o", "d", 1)
+    case = make_case()
     journal.append(NotMeasured(case, LATENCY, Cause.ERRORED, "x" * 300_000))
     journal.append(NotMeasured(dataclasses.replace(case, batch_size=2), LATENCY, Cause.ERRORED, "file \udcff"))
     long, broken = read_run(journal.finish(True, {}, ())).outcomes

@@ -12,19 +12,17 @@ import pytest
 from paceline.baselines.files.atomic import FormatError
 from paceline.baselines.files.resume import ResumeError, check_same, differences, find_run, find_save, parts, taken
 from paceline.baselines.files.run_file import Journal, read_run, recover
-from paceline.baselines.records import Case, Fingerprint, Measured, Metric, Run
+from paceline.baselines.records import Fingerprint, Measured, Metric, Run
 from paceline.baselines.records.metrics import LATENCY, SIZE
 from paceline.baselines.records.progress import UNKNOWN, Finished, Part, Plan
+from tests.builders import make_header, make_measured
 
 PLAN = Plan(("t.py::a", "t.py::b", "t.py::c"), {"seed": "0"}, {"net.py": "d1"})
-HEADER = Run(
-    "r1", Fingerprint({"cpu": "x"}, {"kernel": "6"}), "abc", True, "2026-01-02T03:04:05Z", {"args": "t.py"}, False, (),
-    plan=PLAN,
-)  # fmt: skip
+HEADER = make_header(dirty=True, selection={"args": "t.py"}, plan=PLAN)
 
 
 def measured(name: str, metric: Metric = LATENCY) -> Measured:
-    return Measured(Case(name, "eager", "cpu", 1), metric, (1.0, 2.0), (3.0,) if metric is LATENCY else ())
+    return make_measured(name, (1.0, 2.0), metric, reference_samples=(3.0,) if metric is LATENCY else ())
 
 
 def write(folder: Path, header: Run, tests: str = "", *, complete: bool | None = None, torn: str = "") -> Run:

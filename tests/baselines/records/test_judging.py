@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from paceline.baselines.judgement.notes import analyse_measured
-from paceline.baselines.records import Case, Measured, Metric
+from paceline.baselines.records import Metric
 from paceline.baselines.records.direction import HIGHER, LOWER
 from paceline.baselines.records.judging import EXACT, JUDGINGS, SAMPLED, SHOWN
 from paceline.baselines.records.metrics import LATENCY, PARAMETERS, PREPARATION, THROUGHPUT
 from paceline.baselines.stats import samples
 from paceline.baselines.stats.samples import estimate, estimator, paired_speedup
 from paceline.baselines.stored.compare import JUDGES
+from tests.builders import make_measured
 
 ROOT = Path(__file__).parents[3]
 NAMES = {"sampled", "exact", "shown", "lower", "higher"}
@@ -78,7 +79,7 @@ def test_the_comparison_of_a_name_is_seen(tmp_path: Path) -> None:
 
 def test_another_estimator_is_another_quantile_in_one_module(monkeypatch: pytest.MonkeyPatch) -> None:
     fast, slow = [1.0, 2.0, 3.0, 4.0, 50.0], [2.0, 4.0, 9.0, 9.0, 9.0]
-    measured = Measured(Case("a", "eager", "cpu", 1), LATENCY, tuple(fast))
+    measured = make_measured("a", fast)
     before = (estimate(LATENCY, fast), paired_speedup(fast, slow).ratio, estimator(LATENCY), estimator(THROUGHPUT))
     assert before == (2.0, 2.0, "lower quartile", "upper quartile")
     monkeypatch.setattr(samples, "QUANTILE", 0.5)
@@ -86,5 +87,5 @@ def test_another_estimator_is_another_quantile_in_one_module(monkeypatch: pytest
     assert paired_speedup(fast, slow).ratio == pytest.approx(3.0)
     # The median takes 6 samples, the quartile 11.
     assert "few_samples" in {note.code for note in analyse_measured(measured)}
-    longer = Measured(measured.case, LATENCY, (*fast, 6.0, 7.0))
+    longer = make_measured("a", (*fast, 6.0, 7.0))
     assert "few_samples" not in {note.code for note in analyse_measured(longer)}

@@ -14,13 +14,14 @@ from typing import cast
 import pytest
 
 from paceline.baselines.files.journal import Journal
-from paceline.baselines.records import Case, Cause, Fingerprint, Measured, NotMeasured, Outcome, Run, metrics
+from paceline.baselines.records import Cause, Fingerprint, NotMeasured, Outcome, metrics
 from paceline.baselines.stored.store import Store, summarize
 from paceline.reports.__main__ import main
 from paceline.reports.outputs import OUTPUTS, Output
+from tests.builders import make_case, make_header, make_measured
 
 Make = Callable[..., Path]
-CASE = Case("mlp", "eager", "cpu", 1)
+CASE = make_case("mlp")
 
 
 @pytest.fixture
@@ -30,13 +31,12 @@ def store_run(tmp_path: Path) -> Make:
     def make(
         run_id: str, *, size: float = 1000.0, slower: float = 1.0, complete: bool = True, cpu: str = "Xeon"
     ) -> Path:
-        header = Run(run_id, Fingerprint({"cpu_model": cpu}), "abc123", False, "2026-03-01T08:00:00Z",
-                     {"tier": "smoke"}, False, ())  # fmt: skip
+        header = make_header(id=run_id, fingerprint=Fingerprint({"cpu_model": cpu}), selection={"tier": "smoke"})
         level = 1e6 * slower * (1 + int(run_id[-1]) / 1000)
         outcomes: list[Outcome] = [
-            Measured(CASE, metrics.SIZE, (size,)),
-            Measured(CASE, metrics.LATENCY, tuple(level * (1 + step / 1000) for step in range(40))),
-            NotMeasured(Case("mlp", "int8", "cpu", 1), metrics.LATENCY, Cause.UNSUPPORTED, "no int8 here"),
+            make_measured(CASE, size, metrics.SIZE),
+            make_measured(CASE, (level * (1 + step / 1000) for step in range(40))),
+            NotMeasured(make_case("mlp", "int8"), metrics.LATENCY, Cause.UNSUPPORTED, "no int8 here"),
         ]
         journal = Journal.start(tmp_path / "runs", header)
         for outcome in outcomes:

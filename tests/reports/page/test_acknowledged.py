@@ -6,19 +6,15 @@ import json
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from paceline.baselines.files.acknowledgement_file import Acknowledgement, Acknowledgements, parse_acknowledgements
-from paceline.baselines.files.baseline_file import dump_baseline
-from paceline.baselines.files.journal import Journal
 from paceline.baselines.judgement.acknowledge import acknowledge
-from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
-from paceline.baselines.records import Baseline, Case, Entry, Fingerprint, Measured, Metric, Run, Save, metrics
-from paceline.reports.__main__ import main
+from paceline.baselines.judgement.verdicts import Comparison, Verdict
+from paceline.baselines.records import Case, Metric, Run, metrics
 from paceline.reports.outputs.html import render_html
 from paceline.reports.outputs.json_document import render_json
 from paceline.reports.outputs.junit_xml import render_junit
@@ -26,10 +22,15 @@ from paceline.reports.outputs.markdown import prose, render_markdown
 from paceline.reports.outputs.terminal import render_terminal
 from paceline.reports.page.acknowledged import DAYS, suggest_entries
 from paceline.reports.page.page import Page, build_page
+from tests.builders import make_case, make_comparison, make_judgement, make_measured, make_run, make_save
+from tests.reports.pages import NOW, filled
 
 TODAY = date(2026, 3, 4)
-ONE, TWO, THREE = (Case("mlp", "bf16", "cpu", size) for size in (1, 2, 3))
-MACHINE = Fingerprint({"cpu_model": "Xeon"})
+ONE = make_case("mlp", "bf16", 1)
+TWO = make_case("mlp", "bf16", 2)
+THREE = make_case("mlp", "bf16", 3)
+
+
 REASON = "the head is <b>wider</b> on purpose"
 
 
@@ -38,24 +39,23 @@ def entry(case: Case, *, until: date = TODAY, high: float = 0.09) -> Acknowledge
 
 
 def compared(case: Case, verdict: Verdict, ratio: float, metric: Metric = metrics.LATENCY) -> Comparison:
-    return Comparison(case, metric, 1e6, 1e6 * ratio, ratio, ratio - 0.01, ratio + 0.01, 0.02, verdict, "why")
+    return make_comparison(
+        case, verdict, ratio, metric=metric, base=1e6, low=ratio - 0.01, high=ratio + 0.01, detectable=0.02
+    )
 
 
-def make_run(*comparisons: Comparison, dirty: bool = False) -> Run:
-    outcomes = tuple(Measured(one.case, one.metric, (one.new or 0.0,)) for one in comparisons)
-    return Run("r1", MACHINE, "0f3c9d1ab2c4e6f8", dirty, "2026-03-04T11:55:00Z", {}, True, outcomes)
+def run_of(*comparisons: Comparison, dirty: bool = False) -> Run:
+    outcomes = (make_measured(one.case, one.new or 0.0, one.metric) for one in comparisons)
+    return make_run(*outcomes, revision="0f3c9d1ab2c4e6f8", dirty=dirty)
 
 
 def page_of(*comparisons: Comparison, entries: tuple[Acknowledgement, ...] = ()) -> Page:
-    from datetime import datetime, timezone
-
-    save = Save("0f3c9d1", False, "2026-03-01T00:00:00Z", "me", "first", ("r0",), {})
     judgement = acknowledge(
-        Judgement(comparisons, Policy(), MACHINE, baseline="main", save=save),
+        make_judgement(*comparisons, save=make_save()),
         Acknowledgements("benchmarks/acknowledged.toml", entries),
         today=TODAY,
     )
-    return build_page(judgement, make_run(*comparisons), now=datetime(2026, 3, 4, 12, tzinfo=timezone.utc))
+    return build_page(judgement, run_of(*comparisons), now=NOW)
 
 
 @pytest.fixture
@@ -141,13 +141,6 @@ def test_without_an_entry_nothing_speaks_of_it() -> None:
         assert "cknowledge" not in text
 
 
-# -- the entries that are offered --------------------------------------------------------------------------------------
-
-
-def filled(text: str) -> str:
-    return text.replace('reason = ""', 'reason = "known"').replace('by = ""', 'by = "ada"')
-
-
 def test_an_entry_is_offered_for_each_blocking_row_that_has_none(blocked: Page) -> None:
     assert blocked.entries == ()
     page = page_of(compared(ONE, Verdict.REGRESSED, 1.05), compared(TWO, Verdict.GONE, 1.0), entries=(entry(TWO),))
@@ -164,7 +157,7 @@ def test_an_entry_is_offered_for_each_blocking_row_that_has_none(blocked: Page) 
 
 def test_of_a_changed_tree_no_one_knows_the_revision() -> None:
     one = compared(ONE, Verdict.REGRESSED, 1.05)
-    (offered,) = suggest_entries([one], make_run(one, dirty=True), TODAY)
+    (offered,) = suggest_entries([one], run_of(one, dirty=True), TODAY)
     assert 'revision = ""' in offered
 
 
@@ -174,48 +167,7 @@ def test_what_is_offered_lets_it_pass(change: float, half: float, metric: Metric
     sampled = metric.rule == "sampled"
     ends = {"low": ratio * (1 - half), "high": ratio * (1 + half)} if sampled else {"low": None, "high": None}
     one = replace(compared(ONE, Verdict.REGRESSED, ratio, metric), **ends)  # type: ignore[arg-type]
-    (offered,) = suggest_entries([one], make_run(one), TODAY)
+    (offered,) = suggest_entries([one], run_of(one), TODAY)
     found = parse_acknowledgements(filled(offered), "here")
-    judgement = acknowledge(Judgement((one,), Policy(), MACHINE, baseline="main"), found, today=TODAY)
+    judgement = acknowledge(make_judgement(one), found, today=TODAY)
     assert judgement.comparisons[0].is_acknowledged
-
-
-# -- the command line --------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A baseline called main of one size, and a run that is 10 % larger."""
-    monkeypatch.chdir(tmp_path)
-    save = Save("0f3c9d1", False, "2026-03-01T00:00:00Z", "me", "first", ("r0",), {})
-    baseline = Baseline("main", MACHINE, (save,), (Entry(ONE, metrics.SIZE, (1000.0,), 0),))
-    (tmp_path / "base").mkdir()
-    (tmp_path / "base" / "main.json").write_text(dump_baseline(baseline), "utf-8")
-    (tmp_path / "pyproject.toml").write_text('[tool.paceline]\nbaselines = "base"\n', "utf-8")
-    journal = Journal.start(tmp_path / "runs", replace(make_run(), complete=False))
-    journal.append(Measured(ONE, metrics.SIZE, (1100.0,)))
-    return journal.finish(True, {}, ())
-
-
-@pytest.mark.parametrize("where", ["beside", "setting", "option"])
-def test_compare_takes_known_regressions_into_account(
-    stored: Path, where: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["compare", "main", str(stored)]) == 10
-    offered = capsys.readouterr().out.partition("saying who and why:\n")[2]
-    file = Path("base/acknowledged.toml" if where == "beside" else "known.toml")
-    file.write_text(filled(offered), "utf-8")
-    if where == "setting":
-        with Path("pyproject.toml").open("a") as project:
-            project.write('acknowledged = "known.toml"\n')
-    option = ["--acknowledged=known.toml"] if where == "option" else []
-    assert main(["compare", "main", str(stored), *option]) == 0
-    assert "; 1 acknowledged" in capsys.readouterr().out
-
-
-def test_compare_refuses_a_file_that_is_not_there_or_broken(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["compare", "main", str(stored), "--acknowledged", "none.toml"]) == 4
-    assert "none.toml: there is no such file" in capsys.readouterr().err
-    Path("base/acknowledged.toml").write_text("[[acknowledged]]\ncsae = 1\n", "utf-8")
-    assert main(["compare", "main", str(stored)]) == 4
-    assert "did you mean 'case'?" in capsys.readouterr().err

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,7 @@ from paceline.baselines.records.progress import Plan
 from paceline.reports.__main__ import main
 from paceline.reports.outputs.matrix import render_matrix
 from paceline.reports.page.matrix import UNPROVEN, IncompleteMatrixError, Lack, MatrixCell, build_matrix, state_of
+from tests.builders import make_case, make_measured, make_run
 
 MODELS, OPTIMIZATIONS = ("mlp", "text_transformer"), ("compile", "eager", "int8_dynamic")
 REASONS = {
@@ -37,28 +39,26 @@ REASONS = {
 PROVEN = (Note(Level.INFO, "evidence", "all 3 matrix products ran so"),)
 
 
-def case(model: str, optimization: str) -> Case:
-    return Case(model, optimization, "cpu", 1)
-
-
 def timed(of: Case, speedup: float = 2.0, notes: tuple[Note, ...] = PROVEN) -> Measured:
     """A latency of 1 ms over the speed-up, with its eager reference around it."""
-    samples = tuple(1e6 / speedup * (1 + step % 5 / 1000) for step in range(80))
-    reference = () if of.optimization == "eager" else tuple(1e6 * (1 + step % 5 / 1000) for step in range(80))
-    return Measured(of, metrics.LATENCY, samples, reference, () if of.optimization == "eager" else notes)
+    reference = tuple(1e6 * (1 + step % 5 / 1000) for step in range(80))
+    samples = tuple(one / speedup for one in reference)
+    if of.optimization == "eager":
+        return make_measured(of, samples)
+    return make_measured(of, samples, reference_samples=reference, notes=notes)
 
 
-def run_of(outcomes: Sequence[Outcome], started: str = "2026-03-01T08:00:00Z", **changes: object) -> Run:
-    fields: dict[str, object] = {
+def run_of(outcomes: Sequence[Outcome], started: str = "2026-03-01T08:00:00Z", **changes: Any) -> Run:
+    fields = {
         "id": f"run-{started[8:10]}", "fingerprint": Fingerprint({"cpu_model": "Xeon"}, {"torch_version": "2.14"}),
-        "revision": "0123abc", "dirty": False, "started": started, "complete": True, "outcomes": tuple(outcomes),
+        "revision": "0123abc", "started": started,
         "selection": {"tier": "full", "args": "suites", "keyword": "not slow | x"},
     }  # fmt: skip
-    return Run(**{**fields, **changes})  # type: ignore[arg-type]
+    return make_run(*outcomes, **{**fields, **changes})
 
 
 def full(model: str = "mlp") -> list[Outcome]:
-    return [timed(case(model, name), 1.0 if name == "eager" else 2.0) for name in OPTIMIZATIONS]
+    return [timed(make_case(model, name), 1.0 if name == "eager" else 2.0) for name in OPTIMIZATIONS]
 
 
 def found(matrix_of: Sequence[Run], model: str, optimization: str) -> MatrixCell:
@@ -67,7 +67,7 @@ def found(matrix_of: Sequence[Run], model: str, optimization: str) -> MatrixCell
 
 
 def test_a_measured_cell_has_speed_size_and_difference() -> None:
-    one = case("mlp", "compile")
+    one = make_case("mlp", "compile")
     beside = [
         Measured(one, metrics.SIZE, (1e4,), notes=PROVEN),
         Measured(one, metrics.COMPRESSION_RATE, (4.0,)),
@@ -83,13 +83,13 @@ def test_a_measured_cell_has_speed_size_and_difference() -> None:
 
 def test_a_speedup_whose_interval_holds_one_says_so() -> None:
     restless = tuple(1e6 * (1 + step % 7 / 10) for step in range(80))
-    outcome = Measured(case("mlp", "bf16"), metrics.LATENCY, restless, tuple(reversed(restless)), PROVEN)
+    outcome = Measured(make_case("mlp", "bf16"), metrics.LATENCY, restless, tuple(reversed(restless)), PROVEN)
     assert "| `bf16` | ≈ **" in render_matrix(build_matrix([run_of([*full(), outcome])]), "")
 
 
 @pytest.mark.parametrize("cause", Cause)
 def test_every_cause_is_shown_with_its_state_and_reason(cause: Cause) -> None:
-    outcomes: list[Outcome] = [*full(), NotMeasured(case("mlp", "fp16"), metrics.LATENCY, cause, REASONS[cause])]
+    outcomes: list[Outcome] = [*full(), NotMeasured(make_case("mlp", "fp16"), metrics.LATENCY, cause, REASONS[cause])]
     matrix = build_matrix([run_of(outcomes)])
     (cell,) = [cell for cell in matrix.every if cell.case.optimization == "fp16"]
     assert cell.state == state_of(cause)
@@ -147,7 +147,7 @@ def test_what_was_timed_without_evidence_is_a_fault(pytester: pytest.Pytester) -
 
 @pytest.mark.parametrize(("metric", "what"), [(metrics.SIZE, "size"), (metrics.DIFFERENCE, "difference")])
 def test_a_value_beside_it_without_evidence_is_a_fault_and_not_shown(metric: Metric, what: str) -> None:
-    one = case("mlp", "compile")
+    one = make_case("mlp", "compile")
     outcomes = [*full(), Measured(one, metric, (0.25,)), Measured(one, metrics.COMPRESSION_RATE, (4.0,))]
     matrix = build_matrix([run_of(outcomes)])
     cell = found(matrix.runs, "mlp", "compile")
@@ -159,14 +159,14 @@ def test_a_value_beside_it_without_evidence_is_a_fault_and_not_shown(metric: Met
 def test_only_what_should_be_there_and_is_not_fails() -> None:
     absent = build_matrix([run_of(full())], models=["resnet18"], partial=True)
     assert (absent.counted, absent.exit_code) == ("3 measured, 3 absent", 1)
-    here_not = NotMeasured(case("mlp", "aoti"), metrics.LATENCY, Cause.NO_COMPILER, "no compiler")
+    here_not = NotMeasured(make_case("mlp", "aoti"), metrics.LATENCY, Cause.NO_COMPILER, "no compiler")
     assert build_matrix([run_of([*full(), here_not])]).exit_code == 0
-    broken = NotMeasured(case("mlp", "aoti"), metrics.LATENCY, Cause.CRASHED, "signal 11")
+    broken = NotMeasured(make_case("mlp", "aoti"), metrics.LATENCY, Cause.CRASHED, "signal 11")
     assert build_matrix([run_of([*full(), broken])]).exit_code == 1
 
 
 def test_a_fault_beside_a_measured_latency_is_seen() -> None:
-    fault = NotMeasured(case("mlp", "compile"), metrics.DIFFERENCE, Cause.UNFAITHFUL, "differs by 0.4")
+    fault = NotMeasured(make_case("mlp", "compile"), metrics.DIFFERENCE, Cause.UNFAITHFUL, "differs by 0.4")
     text = render_matrix(build_matrix([run_of([*full(), fault])]), "")
     assert "**2.00×**<br>difference **unfaithful** <sup>1</sup> |" in text
     assert "1. Fault, unfaithful: differs by 0.4" in text
@@ -174,14 +174,14 @@ def test_a_fault_beside_a_measured_latency_is_seen() -> None:
 
 
 def test_the_reference_needs_no_difference_from_itself() -> None:
-    itself = NotMeasured(case("mlp", "eager"), metrics.DIFFERENCE, Cause.UNSUPPORTED, "the reference itself")
+    itself = NotMeasured(make_case("mlp", "eager"), metrics.DIFFERENCE, Cause.UNSUPPORTED, "the reference itself")
     assert found([run_of([*full(), itself])], "mlp", "eager").lacks == ()
 
 
 def test_equal_reasons_of_a_table_share_one_number() -> None:
-    same = [NotMeasured(case(model, "fp16"), metrics.LATENCY, Cause.UNSUPPORTED, "no halves") for model in MODELS]
-    other = NotMeasured(case("mlp", "tf32"), metrics.LATENCY, Cause.UNSUPPORTED, "no TF32")
-    also = NotMeasured(case("text_transformer", "tf32"), metrics.LATENCY, Cause.MISSING_PACKAGE, "no TF32")
+    same = [NotMeasured(make_case(model, "fp16"), metrics.LATENCY, Cause.UNSUPPORTED, "no halves") for model in MODELS]
+    other = NotMeasured(make_case("mlp", "tf32"), metrics.LATENCY, Cause.UNSUPPORTED, "no TF32")
+    also = NotMeasured(make_case("text_transformer", "tf32"), metrics.LATENCY, Cause.MISSING_PACKAGE, "no TF32")
     text = render_matrix(build_matrix([run_of([*full(), *full("text_transformer"), *same, other, also])]), "")
     assert "| `fp16` | n/a <sup>1</sup> | n/a <sup>1</sup> |" in text
     assert "| `tf32` | n/a <sup>2</sup> | unsupported <sup>3</sup> |" in text
@@ -190,7 +190,7 @@ def test_equal_reasons_of_a_table_share_one_number() -> None:
 
 
 def test_runs_may_hold_parts_and_the_later_one_wins() -> None:
-    broken = NotMeasured(case("mlp", "compile"), metrics.LATENCY, Cause.ERRORED, "it broke")
+    broken = NotMeasured(make_case("mlp", "compile"), metrics.LATENCY, Cause.ERRORED, "it broke")
     early = run_of([broken, *full()[1:]])
     late = run_of([*full("text_transformer"), full()[0]], "2026-03-02T08:00:00Z")
     for runs in ([early, late], [late, early]):
@@ -219,7 +219,7 @@ def test_names_that_must_be_there_are_missed() -> None:
     with pytest.raises(IncompleteMatrixError, match="mlp-aoti-cpu-b1"):
         build_matrix([run_of(full())], optimizations=["aoti"])
     with pytest.raises(IncompleteMatrixError, match="no run has a latency"):
-        build_matrix([run_of([Measured(case("mlp", "eager"), metrics.SIZE, (1.0,))])])
+        build_matrix([run_of([Measured(make_case("mlp", "eager"), metrics.SIZE, (1.0,))])])
 
 
 def test_a_model_is_expected_on_every_device_but_at_its_own_batch_sizes() -> None:

@@ -1,49 +1,32 @@
+"""A page: what stands on it, in which words, and what it lets pass."""
+
 from __future__ import annotations
 
-import os
-import shlex
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timezone
-from pathlib import Path
+from datetime import datetime
 
 import pytest
 
-from paceline.baselines.judgement.verdicts import ORDER, Comparison, Judgement, Policy, Verdict
+from paceline.baselines.judgement.verdicts import Judgement, Policy, Verdict
 from paceline.baselines.records import (
-    Case,
     Cause,
     Difference,
     Fingerprint,
-    Measured,
     Metric,
     NotMeasured,
-    Outcome,
-    Run,
     Save,
     metrics,
 )
-from paceline.baselines.records.progress import Finished, Plan
 from paceline.reports.outputs.terminal import render_terminal
-from paceline.reports.page import commands
-from paceline.reports.page.commands import CommandLine
 from paceline.reports.page.page import Page, build_page
-from paceline.reports.wording import words
+from tests.builders import make_case, make_comparison, make_measured, make_run
+from tests.reports.pages import NOW
 
 PageOf = Callable[..., Page]
-ONE, TWO = Case("mlp", "eager", "cpu", 1), Case("mlp", "int8", "cpu", 8)
-NOW = datetime(2026, 3, 4, 12, 0, tzinfo=timezone.utc)
 
-
-def make_run(outcomes: list[Outcome], **changes: object) -> Run:
-    run = Run("r1", Fingerprint({"cpu_model": "x"}), "abc", False, "2026-03-04T11:55:00Z", {}, True, tuple(outcomes))
-    return replace(run, **changes)  # type: ignore[arg-type]
-
-
-def compared(case: Case, metric: Metric, base: float, ratio: float, verdict: Verdict) -> Comparison:
-    return Comparison(case, metric, base, base * ratio, ratio, None, None, None, verdict, "because")
+ONE = make_case("mlp")
+TWO = make_case("mlp", "int8", 8)
 
 
 def test_the_first_screen_says_what_broke_by_how_much_how_sure_and_what_to_do(example: Page) -> None:
@@ -76,11 +59,6 @@ def test_verdicts_are_counted_apart_and_none_is_lost(example: Page) -> None:
     assert counts[Verdict.NOT_MEASURED] == (1, 0)
     assert sum(number for number, _ in counts.values()) == len(example.rows)
     assert sum(len(group.rows) for group in example.groups) == len(example.rows)
-
-
-def test_every_verdict_has_a_mark_of_its_own() -> None:
-    assert set(words.MARKS) == set(Verdict)
-    assert len({mark.sign for mark in words.MARKS.values()}) == len(Verdict)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +134,7 @@ def test_bands_come_from_the_metric_the_case_or_the_policy(page_of: PageOf) -> N
     page = page_of(policy=Policy(band=0.02, bands={"*-int8-*": 0.1, "mlp-*": 0.05}))
     assert page.band_of(TWO, metrics.LATENCY) == 0.1
     assert page.band_of(ONE, metrics.LATENCY) == 0.05
-    assert page.band_of(Case("rnn", "eager", "cpu", 1), metrics.LATENCY) == 0.02
+    assert page.band_of(make_case("rnn"), metrics.LATENCY) == 0.02
     assert page.band_of(ONE, metrics.TOP1_AGREEMENT) == 0.01
 
 
@@ -179,7 +157,7 @@ def test_the_heat_map_has_a_number_or_a_reason_in_every_cell(example: Page) -> N
 
 
 def test_details_hold_both_sides_and_what_is_only_shown(example: Page) -> None:
-    detail = next(one for one in example.details if one.case == Case("mlp", "bf16", "cpu", 1))
+    detail = next(one for one in example.details if one.case == make_case("mlp", "bf16"))
     assert [side.kind for side in detail.distributions[0].sides] == ["base", "new"]
     assert [one.metric.name for one in detail.shown] == ["preparation_ns", "first_call_ns", "warmup_calls"]
     new = detail.distributions[0].sides[-1].percentiles
@@ -189,115 +167,12 @@ def test_details_hold_both_sides_and_what_is_only_shown(example: Page) -> None:
 def test_without_base_runs_the_baselines_estimates_stand_in(example: Page) -> None:
     judgement = Judgement(tuple(row.comparison for row in example.rows), Policy(), example.run.fingerprint, "ci")
     page = build_page(judgement, example.run, now=example.now)
-    detail = next(one for one in page.details if one.case == Case("mlp", "bf16", "cpu", 1))
+    detail = next(one for one in page.details if one.case == make_case("mlp", "bf16"))
     assert [side.kind for side in detail.distributions[0].sides] == ["estimates", "reference", "new"]
 
 
 def test_a_note_is_listed_once_with_its_cases(example: Page) -> None:
     assert [(one.note.code, len(one.cases)) for one in example.case_notes] == [("bimodal", 1)]
-
-
-LINE = CommandLine(
-    ("my suites/", "-k", "mlp"),
-    ("--pace-tier=full", "--my-option", "a b"),
-    {
-        (ONE, "latency_ns"): "my suites/test_x.py::test_latency[mlp-eager-cpu-b1]",
-        (ONE, "size_bytes"): "my suites/test_x.py::test_size[$(touch owned) 'x']",
-        (TWO, "latency_ns"): "my suites/test_x.py::test_latency[mlp-eager-cpu-b1]",
-    },
-)
-
-
-def test_commands_name_the_tests_that_measured_and_survive_a_shell() -> None:
-    command = commands.rerun([(ONE, "latency_ns"), (TWO, "latency_ns"), (ONE, "size_bytes")], LINE)
-    assert shlex.split(command) == [
-        "pytest", "my suites/test_x.py::test_latency[mlp-eager-cpu-b1]",
-        "my suites/test_x.py::test_size[$(touch owned) 'x']", "--pace-tier=full", "--my-option", "a b",
-    ]  # fmt: skip
-    accept = commands.accept([(ONE, "latency_ns")], "main", LINE)
-    assert shlex.split(accept) == [
-        "pytest", "my suites/test_x.py::test_latency[mlp-eager-cpu-b1]", "--pace-tier=full", "--my-option", "a b",
-        "--pace-save", "main", "--pace-reason", "why this change is wanted",
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "tests",
-    [
-        {},
-        {(ONE, "size_bytes"): "a.py::test"},
-        {(ONE, f"m{number}"): f"a.py::test[{number}]" for number in range(commands.MOST_TESTS + 1)},
-        {(ONE, "m1"): "a.py::test[\x1b]"},
-    ],
-)
-def test_where_no_test_can_be_named_the_whole_run_is_repeated(tests: dict[tuple[Case, str], str]) -> None:
-    line = replace(LINE, tests=tests)
-    wanted = [(ONE, f"m{number}") for number in range(commands.MOST_TESTS + 1)]
-    assert commands.rerun(wanted, line) == "pytest 'my suites/' -k mlp --pace-tier=full --my-option 'a b'"
-
-
-@pytest.mark.parametrize("name", ["-x/test_a.py::test", "@x/test_a.py::test"])
-def test_a_path_is_never_taken_for_an_option_or_a_file_of_options(name: str) -> None:
-    assert shlex.split(commands.rerun([(ONE, "m")], replace(LINE, tests={(ONE, "m"): name})))[1] == f"./{name}"
-
-
-def test_a_stored_run_tells_its_own_command_line() -> None:
-    said = {"args": "'my suites' other", "tier": "full", "models": "a,b", "batch_sizes": "8", "cold": "True",
-            "keyword": "a or b", "markers": "fast", "deselected": "3"}  # fmt: skip
-    run = make_run(
-        [Measured(ONE, metrics.LATENCY, (1.0,)), Measured(ONE, metrics.SIZE, (1.0,)),
-         Measured(TWO, metrics.LATENCY, (1.0,))],
-        selection=said,
-        plan=Plan((), {"measure_s": "0.7", "threads": "2", "seed": "0"}),
-        finished=(Finished("t.py::test_one", "passed", 2), Finished("t.py::test_two", "passed", 1)),
-    )  # fmt: skip
-    line = commands.command_line_of(run)
-    options = "--pace-tier=full --pace-models=a,b --pace-batch-sizes=8 --pace-seconds=0.7 --pace-threads=2 --pace-cold"
-    assert commands.rerun([(ONE, "size_bytes"), (TWO, "latency_ns")], line) == (
-        f"pytest t.py::test_one t.py::test_two {options}"
-    )
-    assert commands.whole(line) == f"pytest 'my suites' other -k 'a or b' -m fast {options}"
-    named = commands.command_line_of(replace(run, selection={**said, "pyargs": "True"}))
-    assert commands.rerun([(ONE, "size_bytes")], named) == commands.whole(named)
-    assert "--pyargs" in commands.whole(named)
-
-
-def test_only_what_saving_would_settle_is_offered_to_be_accepted() -> None:
-    line = CommandLine((), (), {(ONE, "latency_ns"): "t.py::one", (TWO, "latency_ns"): "t.py::two"})
-    save = Save("abc", False, "2026-03-01T08:10:00Z", "me", "first", ("r",), {})
-    run = make_run([Measured(ONE, metrics.LATENCY, (1.2e6,))])
-    slower = compared(ONE, metrics.LATENCY, 1e6, 1.2, Verdict.SUSPECT)
-    gone = replace(compared(TWO, metrics.LATENCY, 1e6, 1.0, Verdict.GONE), new=None, ratio=None)
-    for found, rerun, accept in (
-        ((slower, gone), "pytest t.py::one t.py::two", "pytest t.py::one --pace-save ci"),
-        ((gone,), "pytest t.py::two", ""),
-        ((replace(slower, verdict=Verdict.REFUSED),), "pytest t.py::one", ""),
-    ):
-        page = build_page(Judgement(found, Policy(), run.fingerprint, "ci", save), run, now=NOW, command_line=line)
-        assert page.rerun == rerun
-        assert page.accept.partition(" --pace-reason")[0] == accept
-
-
-def test_pytest_runs_what_is_printed(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, hostile_texts: tuple[str, ...]
-) -> None:
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    pytester.makepyfile(
-        f"""
-        import pytest
-        IDS = {[text[:500] for text in hostile_texts]!r}
-        @pytest.mark.parametrize("case", range(len(IDS)), ids=IDS)
-        def test_case(case): pass
-        def test_other(): pass
-        """
-    )
-    items, _ = pytester.inline_genitems()
-    requested = {(Case(item.name, "eager", "cpu", 1), "m"): item.nodeid for item in items if "[" in item.name}
-    command = commands.rerun(requested, CommandLine(("unused",), ("-p", "no:cacheprovider", "-v"), requested))
-    done = subprocess.run(["sh", "-c", command], cwd=pytester.path, capture_output=True, text=True, check=False)
-    assert f"{len(hostile_texts)} passed" in done.stdout, done.stdout + done.stderr
-    assert "test_other" not in done.stdout
-    assert [path.suffix for path in pytester.path.iterdir() if path.is_file()] == [".py"]
 
 
 @pytest.mark.parametrize(
@@ -311,7 +186,7 @@ def test_pytest_runs_what_is_printed(
     ],
 )
 def test_details_that_differ_are_named(fields: list[str], said: str) -> None:
-    run = make_run([])
+    run = make_run()
     different = tuple(Difference(name, "old", "new", False) for name in fields)
     page = build_page(Judgement((), Policy(), run.fingerprint, "ci", differences=different), run, now=NOW)
     assert page.baseline is not None
@@ -319,14 +194,14 @@ def test_details_that_differ_are_named(fields: list[str], said: str) -> None:
 
 
 def test_values_of_earlier_saves_are_counted() -> None:
-    run = make_run([])
+    run = make_run()
     newest = Save("def", True, "2026-03-01T08:10:00Z", "me", "wider", ("r2",), {})
     older = replace(newest, revision="abc", dirty=False, saved="2026-01-01T08:10:00Z")
     found = [
-        replace(compared(case, metrics.LATENCY, 1e6, 1.0, Verdict.UNCHANGED), save=save)
+        replace(make_comparison(case, Verdict.UNCHANGED, 1.0, base=1e6), save=save)
         for case, save in ((ONE, older), (TWO, newest))
     ]
-    new = compared(Case("rnn", "eager", "cpu", 1), metrics.LATENCY, 1e6, 1.0, Verdict.NO_BASELINE)
+    new = make_comparison(make_case("rnn"), Verdict.NO_BASELINE, 1.0, base=1e6)
     page = build_page(Judgement((*found, new), Policy(), run.fingerprint, "ci", newest), run, now=NOW)
     assert page.baseline is not None
     assert page.baseline.age == "3 days ago (1 of 2 values in earlier saves)"
@@ -342,12 +217,8 @@ def test_a_metric_of_ones_own_is_said_by_its_direction(page_of: PageOf) -> None:
 
 
 def test_points_of_a_sweep_are_no_cases_of_their_own(example: Page) -> None:
-    sweep = [Measured(Case("mlp", "eager", "cpu", 2**size), metrics.SWEEP_THROUGHPUT, (1e4,)) for size in range(8, 12)]
+    sweep = [make_measured(make_case(batch_size=2**size), 1e4, metrics.SWEEP_THROUGHPUT) for size in range(8, 12)]
     run = replace(example.run, outcomes=(*example.run.outcomes, *sweep))
     page = build_page(Judgement((), Policy(), run.fingerprint), run, now=example.now)
     assert page.coverage == example.coverage
     assert len(page.rows) == sum(outcome.metric.rule != "shown" for outcome in run.outcomes)
-
-
-def test_every_verdict_has_a_mark_in_the_one_order() -> None:
-    assert list(words.MARKS) == list(Verdict) == sorted(Verdict, key=lambda verdict: ORDER[verdict])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paceline.baselines.records import Case, Cause, Fingerprint, Measured, NotMeasured, Outcome, Run, metrics
+from paceline.baselines.records import Case, Cause, NotMeasured, Outcome, metrics
 from paceline.reports.pictures.front import (
     BOTTOM,
     HEIGHT,
@@ -23,6 +23,7 @@ from paceline.reports.pictures.front import (
     draw,
     front,
 )
+from tests.builders import make_case, make_measured, make_run
 
 POINTS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)).map(lambda one: (float(one[0]), float(one[1]))))
 Values = tuple[float, float | None, float | None]
@@ -57,13 +58,12 @@ def charts_of(
     """The charts of optimizations given as latency, size and difference."""
     outcomes: list[Outcome] = further or []
     for name, numbers in values.items():
-        case = Case(model, name, "cpu", 1)
+        case = make_case(model, name)
         for metric, value in zip((metrics.LATENCY, metrics.SIZE, metrics.DIFFERENCE), numbers, strict=True):
             if value is not None:
-                outcomes.append(Measured(case, metric, (value,)))
+                outcomes.append(make_measured(case, value, metric))
     anchors = {case: f"c{place}" for place, case in enumerate(dict.fromkeys(one.case for one in outcomes))}
-    run = Run("r", Fingerprint({}), "", False, "2026-01-01T00:00:00Z", {}, True, tuple(outcomes))
-    return list(build_charts(run, anchors))
+    return list(build_charts(make_run(*outcomes), anchors))
 
 
 EXAMPLE: dict[str, Values] = {

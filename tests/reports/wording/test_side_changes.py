@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import datetime, timezone
 
 import pytest
 
-from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
-from paceline.baselines.records import Case, Difference, Fingerprint, Level, Measured, Note, Run
-from paceline.baselines.records.metrics import LATENCY
+from paceline.baselines.judgement.verdicts import Verdict
+from paceline.baselines.records import Difference, Level, Note
 from paceline.baselines.records.side_changes import Commit, FileChange, SideChanges
 from paceline.reports.outputs.html import render_html
 from paceline.reports.outputs.json_document import render_json
@@ -18,6 +16,8 @@ from paceline.reports.outputs.markdown import render_markdown
 from paceline.reports.outputs.terminal import render_terminal
 from paceline.reports.page.page import Page, build_page
 from paceline.reports.wording.side_changes import sides_line
+from tests.builders import make_comparison, make_judgement, make_measured, make_run
+from tests.reports.pages import NOW
 
 HOSTILE = "<img src=x onerror=alert(1)> \x1b[31mred\u202e"
 CHANGES = SideChanges(
@@ -33,24 +33,13 @@ CHANGES = SideChanges(
     removed=2,
     software=(Difference("torch", "2.1", "2.2", in_key=False), Difference("scipy", None, "1.9", in_key=False)),
 )
-CASE = Case("net", "eager", "cpu", 1)
 
 
 def page(changes: SideChanges | None, notes: tuple[Note, ...] = ()) -> Page:
     last = Note(Level.WARNING, "foreign_load", "the last epoch's")
-    run = Run(
-        "r",
-        Fingerprint({}),
-        "b" * 40,
-        True,
-        "2026-01-01T00:00:00Z",
-        {},
-        True,
-        (Measured(CASE, LATENCY, (1.0, 2.0), notes=(last,)),),
-    )
-    compared = Comparison(CASE, LATENCY, 1.0, 1.5, 1.5, None, None, None, Verdict.INCONCLUSIVE, "", notes=notes)
-    judgement = Judgement((compared,), Policy(), run.fingerprint, baseline="main", changes=changes)
-    return build_page(judgement, run, now=datetime(2026, 1, 2, tzinfo=timezone.utc))
+    run = make_run(make_measured("net", (1.0, 2.0), notes=(last,)))
+    compared = make_comparison("net", Verdict.INCONCLUSIVE, 1.5, base=1.0, notes=notes)
+    return build_page(make_judgement(compared, changes=changes), run, now=NOW)
 
 
 def test_the_line_counts_everything() -> None:
