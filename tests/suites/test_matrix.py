@@ -154,7 +154,7 @@ def test_names_are_those_the_matrix_lists() -> None:
     assert set(UNSUPPORTED) <= set(itertools.product(map(str, MODELS), map(str, OPTIMIZATIONS)))
 
 
-def test_those_that_a_model_runs_under_where_nobody_says_more() -> None:
+def test_those_that_a_model_runs_under_unless_more_is_stated() -> None:
     assert {optimization.name for optimization in OPTIMIZATIONS if optimization.everyday} == {
         *("eager", "compile", "channels_last", "fuse_conv_bn", "bf16", "int8_dynamic", "int8_static"),
         *("prune_unstructured", "prune_structured"),

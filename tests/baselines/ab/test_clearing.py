@@ -36,13 +36,11 @@ def drawn_until_cleared(effects: Sequence[float], ab: ABSettings = AB) -> Sequen
         ((), False),
     ],
 )
-def test_a_suspect_is_cleared_by_a_small_estimate_and_an_interval_without_the_promise(
-    effects: Sequence[float], is_over: bool
-) -> None:
+def test_a_small_estimate_and_a_small_interval_clear_a_suspect(effects: Sequence[float], is_over: bool) -> None:
     assert cleared({"one": effects}, AB) == ({"one"} if is_over else set())
 
 
-def test_a_wider_band_clears_more_and_epochs_that_resemble_each_other_clear_less() -> None:
+def test_a_wider_band_clears_more_and_resembling_epochs_less() -> None:
     effects = spaced(0.02, 0.01, 8)
     assert not cleared({"one": effects}, AB)
     assert cleared({"one": effects, "two": effects}, AB, by_key={"one": AB.with_band(0.1)}) == {"one"}
@@ -51,7 +49,7 @@ def test_a_wider_band_clears_more_and_epochs_that_resemble_each_other_clear_less
     assert not cleared({"one": sorted(mixed)}, AB)
 
 
-def test_what_was_cleared_is_decided_as_if_it_had_had_all_epochs_and_proves_nothing() -> None:
+def test_a_cleared_case_is_decided_as_if_it_had_all_epochs() -> None:
     effects = spaced(0.006, 0.0005, 6)
     assert cleared({"one": effects}, AB)
     many = {f"calm {place}": effects for place in range(50)}

@@ -57,13 +57,13 @@ def test_without_a_screen_the_confirmation_stands_alone() -> None:
     assert compare_epochs([], [], AB, POLICY) == ()
 
 
-def test_a_screen_of_many_calm_epochs_proves_that_nothing_changed() -> None:
+def test_a_screen_of_many_calm_epochs_proves_no_change() -> None:
     (found,) = compare_epochs(make_epochs("calm", spaced(0.001, 0.004, 8)), [], AB, POLICY)
     assert found.verdict is Verdict.UNCHANGED
     assert found.low is not None
 
 
-def test_a_screen_that_would_have_missed_what_is_promised_cannot_decide() -> None:
+def test_a_screen_that_would_miss_the_promise_cannot_decide() -> None:
     (found,) = compare_epochs(make_epochs("noisy", (0.09, -0.09, 0.001)), [], AB, POLICY)
     assert found.verdict is Verdict.INCONCLUSIVE
     assert found.detectable is not None
@@ -88,7 +88,7 @@ def test_the_bands_are_the_policys() -> None:
     assert named["usual"].verdict is Verdict.REGRESSED
 
 
-def test_exact_metrics_are_judged_at_once_and_say_when_they_are_not_exact() -> None:
+def test_exact_metrics_are_judged_at_once() -> None:
     screen = [
         *make_exact_epochs("same", (10.0, 10.0), (10.0, 10.0)),
         *make_exact_epochs("larger", (10.0, 10.0), (11.0, 11.0)),
@@ -108,7 +108,7 @@ def test_exact_metrics_are_judged_at_once_and_say_when_they_are_not_exact() -> N
     assert "the 3 epochs of the base side have 100 … 150 B" in note.sentence
 
 
-def test_an_epoch_without_a_ratio_decides_nothing_and_counts_in_no_correction() -> None:
+def test_an_epoch_without_a_ratio_decides_nothing() -> None:
     broken = make_epochs("broken", spaced(0.0, 0.01))
     broken[3] = make_epoch(broken[3].case, [Turn((0.0,), (5.0,))], number=broken[3].number)
     named = by_name(compare_epochs([], [*broken, *make_epochs("slow", spaced(0.05, 0.015))], AB, POLICY))

@@ -13,7 +13,7 @@ from tests.baselines.ab.effects import AB, POLICY, by_name, spaced
 from tests.builders import make_epochs, make_exact_epochs
 
 
-def test_what_the_epochs_do_not_clear_gets_a_second_look_and_then_a_confirmation() -> None:
+def test_the_looks_and_the_confirmation_follow_each_other() -> None:
     first = [
         *make_epochs("slow", (0.03, 0.035, 0.025)),
         *make_epochs("false", (0.012, 0.02, 0.011)),
@@ -73,7 +73,7 @@ def test_a_second_look_that_was_cut_keeps_the_first_threshold() -> None:
     assert not suspects(make_epochs("slow", (0.013,) * 7), AB, POLICY)
 
 
-def test_more_epochs_can_tell_of_what_scatters_and_of_exact_metrics_that_differ() -> None:
+def test_more_epochs_can_settle_scatter_and_exact_differences() -> None:
     screen = [
         *make_epochs("calm", (0.001,)),
         *make_exact_epochs("same", (10.0,), (10.0,)),

@@ -53,7 +53,7 @@ def test_a_look_lets_the_planned_effect_through(sigma: float) -> None:
         assert (np.abs(estimates) >= look.threshold).mean() >= AB.plan_power - 0.01
 
 
-def test_what_scatters_is_looked_at_again_and_confirmed_though_its_estimate_is_small() -> None:
+def test_a_case_that_scatters_is_confirmed_at_a_small_estimate() -> None:
     calm, restless = (0.008, 0.007, 0.009), (0.05, -0.03, 0.008)
     assert models(suspects(screen_of(calm=calm, restless=restless), AB, POLICY)) == ["restless"]
     more = (0.045, -0.03, 0.03, 0.004)
@@ -131,7 +131,7 @@ def test_what_was_cleared_comes_back_when_it_no_longer_is() -> None:
 
 
 @given(st.lists(st.lists(st.floats(-0.08, 0.08), min_size=16, max_size=36), min_size=1, max_size=5))
-def test_in_the_end_each_suspect_is_cleared_or_has_all_its_epochs(rows: list[list[float]]) -> None:
+def test_each_suspect_is_cleared_or_gets_all_its_epochs(rows: list[list[float]]) -> None:
     effects = dict(zip(KEYS, rows, strict=False))
     left = {key: len(row) for key, row in effects.items()}
     taken: dict[tuple[Case, str], list[float]] = {key: [] for key in effects}

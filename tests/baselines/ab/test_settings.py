@@ -57,7 +57,7 @@ def test_a_case_may_have_any_band(band: float) -> None:
     assert AB.with_band(AB.band) is AB
 
 
-def test_the_screen_suspects_from_its_threshold_on_in_either_direction() -> None:
+def test_the_screen_suspects_from_its_threshold_on() -> None:
     assert is_suspect([math.log(1.01)] * 3, AB)
     assert is_suspect([-math.log(1.01)] * 3, AB)
     assert not is_suspect([math.log(1.0099)] * 3, AB)
@@ -66,7 +66,7 @@ def test_the_screen_suspects_from_its_threshold_on_in_either_direction() -> None
         is_suspect([], AB)
 
 
-def test_a_second_look_leaves_suspect_what_all_epochs_together_bear_out() -> None:
+def test_a_second_look_is_at_all_epochs_together() -> None:
     moved_by_chance = [0.02, 0.011, 0.012, 0.0, 0.002, -0.001, 0.001]
     assert is_suspect(moved_by_chance[:3], AB)
     assert not stays_suspect(moved_by_chance, AB)

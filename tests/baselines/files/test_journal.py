@@ -61,7 +61,7 @@ def test_what_is_appended_can_be_read_while_the_run_goes_on(tmp_path: Path) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["r1.jsonl"]
 
 
-def test_a_killed_writers_run_is_recovered_and_a_living_ones_is_left_alone(tmp_path: Path) -> None:
+def test_only_the_run_of_a_killed_writer_is_recovered(tmp_path: Path) -> None:
     writer = start_writer(tmp_path, "alive")
     try:
         assert recover(tmp_path) == ()
@@ -100,7 +100,7 @@ def test_recovering_never_overwrites(tmp_path: Path) -> None:
     assert (tmp_path / "r1.jsonl").read_text() == "mine"
 
 
-def test_two_writers_of_two_runs_do_not_meet_and_of_one_run_the_second_is_refused(tmp_path: Path) -> None:
+def test_the_second_writer_of_one_run_is_refused(tmp_path: Path) -> None:
     first, second = Journal.start(tmp_path, HEADER), Journal.start(tmp_path, dataclasses.replace(HEADER, id="r2"))
     with pytest.raises(StoreError, match="use a new run id"):
         Journal.start(tmp_path, HEADER)
@@ -115,7 +115,7 @@ def test_two_writers_of_two_runs_do_not_meet_and_of_one_run_the_second_is_refuse
         Journal.start(tmp_path, HEADER)
 
 
-def test_recovering_beside_starting_writers_takes_nothing_from_them(tmp_path: Path) -> None:
+def test_recovering_takes_nothing_from_starting_writers(tmp_path: Path) -> None:
     has_ended = threading.Event()
     taken: list[Path] = []
 
@@ -162,7 +162,7 @@ def test_an_unsafe_header_is_refused_before_a_file_is_made(tmp_path: Path, chang
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_long_or_broken_message_of_an_exception_is_kept_and_says_what_was_done(tmp_path: Path) -> None:
+def test_a_long_or_broken_message_of_an_exception_is_kept(tmp_path: Path) -> None:
     journal = Journal.start(tmp_path, HEADER)
     case = make_case()
     journal.append(NotMeasured(case, LATENCY, Cause.ERRORED, "x" * 300_000))
@@ -238,7 +238,7 @@ def interrupted(place: int, call: Callable[[], object]) -> bool:
     return False
 
 
-def test_ctrl_c_at_any_line_leaves_a_file_that_can_be_read_and_goes_on(tmp_path: Path) -> None:
+def test_ctrl_c_at_any_line_leaves_a_file_that_goes_on(tmp_path: Path) -> None:
     longer = dataclasses.replace(measured(2), samples=tuple(float(number) for number in range(1, 60)))
     place, was_interrupted = 0, True
     while was_interrupted:

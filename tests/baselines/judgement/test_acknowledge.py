@@ -114,7 +114,7 @@ def test_an_entry_that_is_no_longer_needed_is_stated(comparison: Comparison, is_
     assert [note.code for note in found.notes] == ["acknowledgement_not_needed"] * is_stated
 
 
-def test_against_a_revision_no_one_knows_whether_a_stored_baseline_still_needs_it() -> None:
+def test_an_a_b_calls_no_entry_of_a_stored_baseline_unneeded() -> None:
     before = make_judgement(compared(Verdict.UNCHANGED, 1.0))
     assert acknowledge(before, known(ENTRY), today=TODAY, stored={ENTRY.key}).notes == ()
     save = make_save(revision="0123abc")

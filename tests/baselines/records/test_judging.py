@@ -62,7 +62,7 @@ def compared_names(path: Path) -> Iterator[int]:
                     yield node.lineno
 
 
-def test_nobody_compares_the_names_that_files_hold() -> None:
+def test_no_module_compares_the_names_that_files_hold() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{line}"
         for folder in ("baselines", "fixtures", "reports", "suites")

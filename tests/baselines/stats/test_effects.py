@@ -34,7 +34,7 @@ def test_the_effect_of_an_epoch_worked_out() -> None:
     assert epoch_effect(epoch(turns[1:])) == pytest.approx((math.log(1.2) + math.log(0.9)) / 2)
 
 
-def test_each_build_of_an_epoch_counts_alike_however_many_turns_it_has() -> None:
+def test_builds_count_alike_however_many_turns_they_have() -> None:
     short = Build((Turn((100.0,), (120.0,)),))
     long = Build(tuple(Turn((100.0,), (new,)) for new in (90.0, 90.0, 300.0, 80.0, 110.0)))
     both = Epoch(CASE, LATENCY, 1, (short, long))

@@ -38,7 +38,7 @@ def test_what_is_promised_is_found(sigma: float, epochs: int) -> None:
     assert chance_to_convict(size, sigma, epochs, **RULE) >= 0.79
 
 
-def test_what_comes_through_both_looks_of_a_screen_as_well_is_found() -> None:
+def test_an_effect_that_passes_both_looks_is_found() -> None:
     looks = (Look(3, math.log(1.01)), Look(7, math.log(1.015)))
     size, one_look, alone = (detectable(0.03, 16, power=0.8, looks=looks[:seen], **RULE) for seen in (2, 1, 0))
     assert size is not None
@@ -96,7 +96,7 @@ def test_the_detectable_change_follows_noise_epochs_and_level() -> None:
 
 
 @pytest.mark.parametrize("epochs", [10, 11, 16, 19, 48])
-def test_luck_of_the_simulation_promises_no_more_than_a_mean_could(epochs: int) -> None:
+def test_luck_of_the_simulation_finds_no_more_than_a_mean(epochs: int) -> None:
     """Numbers of epochs at which the simulated estimates happen to lie too close together."""
     size = detectable(0.02, epochs, level=0.05, null=0.0, min_effect=0.02, power=0.7)
     assert size == pytest.approx(0.02 + float(scipy.stats.norm.ppf(0.7)) * 0.02 / math.sqrt(epochs))

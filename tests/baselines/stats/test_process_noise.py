@@ -47,14 +47,14 @@ def test_the_prior_is_found_again() -> None:
     assert prior.variance == pytest.approx(0.03**2, rel=0.05)
 
 
-def test_cases_that_scatter_alike_share_all_their_degrees_of_freedom() -> None:
+def test_cases_that_scatter_alike_share_degrees_of_freedom() -> None:
     groups = [[100.0, 101.0, 102.0]] * 10
     prior = fit_prior(groups)
     assert math.isinf(prior.degrees_of_freedom)
     assert moderated(groups[0], prior).degrees_of_freedom == prior.pooled == 20
 
 
-def test_the_moderated_variance_lies_between_the_cases_own_and_the_priors() -> None:
+def test_the_moderated_variance_lies_between_own_and_prior() -> None:
     rng = np.random.default_rng(2)
     groups = [list(np.exp(rng.normal(0, deviation, 5))) for deviation in (0.001, 0.01, 0.02, 0.05, 0.2)]
     prior = fit_prior(groups)
@@ -101,9 +101,7 @@ def test_the_unit_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(("cases", "d0", "better"), [(30, math.inf, "lower"), (30, 4.0, "lower"), (30, 4.0, "higher")])
-def test_false_suspects_come_as_often_as_alpha_and_the_detectable_change_is_found(
-    cases: int, d0: float, better: str
-) -> None:
+def test_false_suspects_come_as_often_as_alpha(cases: int, d0: float, better: str) -> None:
     rng = np.random.default_rng(3)
     suspects = found = total = 0
     for _ in range(130):

@@ -43,7 +43,7 @@ def test_independent_epochs_are_seldom_taken_for_dependent(cases: int) -> None:
 
 
 @pytest.mark.parametrize("epochs", [11, 16])
-def test_a_drift_in_one_case_of_few_epochs_does_not_hide_a_large_change(epochs: int) -> None:
+def test_a_drift_over_few_epochs_hides_no_large_change(epochs: int) -> None:
     # Seen on a shared machine: a slow-down by half, its epochs drifting from +46 to +54 % one after another.
     drifting = [math.log1p(0.465 + 0.071 * place / (epochs - 1)) for place in range(epochs)]
     correlation = serial_correlation([drifting])
@@ -64,7 +64,7 @@ def test_dependence_only_ever_weakens(effects: list[float], null: float, correla
 
 
 @pytest.mark.parametrize("correlation", [0.2, 0.4, 0.6])
-def test_dependent_epochs_without_an_effect_reject_as_seldom_as_they_should(correlation: float) -> None:
+def test_dependent_epochs_without_an_effect_seldom_reject(correlation: float) -> None:
     drawn = autoregressive(np.random.default_rng(8), (4000, 16), correlation)
     rejected = np.mean([dependent_p(list(row), 0.0, "greater", correlation) <= 0.01 for row in drawn])
     # Zwiers and von Storch: a little liberal where the effective epochs are few.

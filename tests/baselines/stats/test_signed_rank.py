@@ -56,7 +56,7 @@ def test_the_distribution_is_that_of_all_signs_flipped(epochs: int) -> None:
     assert sign_flip_p(list(values), 0, "greater") == (sums >= exceedances(values, 0.0, "greater")).mean()
 
 
-def test_zeros_and_ties_count_against_the_side_that_is_requested_about() -> None:
+def test_zeros_and_ties_count_against_the_side_tested() -> None:
     assert sign_flip_p([0.0] * 8, 0, "greater") == sign_flip_p([0.0] * 8, 0, "less") == 1
     assert sign_flip_p([1.0] * 8, 0, "greater") == 2**-8
     # -1 has the highest rank of the tied ones for "greater" (W = 6 of 10), and the lowest for "less" (W = 1).
@@ -89,7 +89,7 @@ def test_more_effect_is_never_less_significant(effects: list[float], null: float
 
 
 @given(EFFECTS, st.sampled_from([0.5, 0.8, 0.95, 0.99]), st.randoms(use_true_random=False))
-def test_the_interval_holds_the_estimate_and_what_the_test_does_not_reject(
+def test_the_interval_is_all_that_the_test_does_not_reject(
     effects: list[float], confidence: float, random: object
 ) -> None:
     interval = walsh_interval(effects, confidence)

@@ -64,7 +64,7 @@ def test_of_a_rate_less_is_worse() -> None:
     assert (found.verdict, found.is_worse) == (Verdict.SUSPECT, True)
 
 
-def test_a_change_within_the_band_is_no_suspect_and_bands_can_be_set_by_case() -> None:
+def test_a_change_within_the_band_of_its_case_is_no_suspect() -> None:
     steady = (100.0, 100.01, 99.99, 100.005, 99.995)
     base, new = make_baseline(make_entry("a", steady)), make_run(make_measured("a", 101.5))
     found = only(compare(base, new, POLICY))
@@ -85,7 +85,7 @@ def test_a_change_below_the_resolution_is_no_suspect() -> None:
     ).verdict is (Verdict.SUSPECT)
 
 
-def test_without_a_noise_model_nothing_is_decided_and_the_command_is_named() -> None:
+def test_without_a_noise_model_the_command_to_get_one_is_named() -> None:
     found = only(compare(make_baseline(make_entry("a", (100.0,))), make_run(make_measured("a", 300.0)), POLICY))
     assert found.verdict is Verdict.INCONCLUSIVE
     assert "--pace-save main saves five" in found.reason
@@ -151,7 +151,7 @@ def test_a_metric_that_changed_its_meaning_is_not_compared() -> None:
     )
 
 
-def test_what_is_only_shown_is_not_compared_but_what_is_missing_is_always_said() -> None:
+def test_a_missing_value_of_a_shown_metric_is_stated() -> None:
     absent = NotMeasured(make_case("b"), PREPARATION, Cause.NO_COMPILER, "no g++")
     found = only(compare(make_baseline(), make_run(make_measured("a", 1.0, PREPARATION), absent), POLICY))
     assert found.verdict is Verdict.NOT_MEASURED

@@ -16,7 +16,7 @@ from tests.builders import make_measured
 # -- summarize -----------------------------------------------------------------------------------------------------
 
 
-def test_a_baseline_keeps_one_estimate_a_process_of_every_judged_metric() -> None:
+def test_a_baseline_keeps_one_estimate_a_process() -> None:
     baseline = summary(run(1), run(2), run(3))
     assert [(entry.metric.name, entry.estimates) for entry in baseline.entries] == [
         ("latency_ns", (151.5, 153.0, 154.5)),
@@ -69,7 +69,7 @@ def test_an_exact_metric_may_differ_within_its_tolerance() -> None:
 # -- merge ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_partial_promotion_replaces_what_it_has_and_keeps_the_rest() -> None:
+def test_a_partial_promotion_keeps_the_rest() -> None:
     old = summary(run(1, *outcomes(100.0), *outcomes(100.0, case=CNN)))
     new = summary(run(2, *outcomes(90.0), revision="def"), name="other", saved="2025-11-23T00:00:00Z")
     merged = merge(old, new)

@@ -31,7 +31,9 @@ def store_run(tmp_path: Path) -> Make:
     def make(
         run_id: str, *, size: float = 1000.0, slower: float = 1.0, complete: bool = True, cpu: str = "Xeon"
     ) -> Path:
-        header = make_header(id=run_id, fingerprint=Fingerprint({"cpu_model": cpu}), selection={"tier": "smoke"})
+        header = make_header(
+            id=run_id, revision="abc123", fingerprint=Fingerprint({"cpu_model": cpu}), selection={"tier": "smoke"}
+        )
         level = 1e6 * slower * (1 + int(run_id[-1]) / 1000)
         outcomes: list[Outcome] = [
             make_measured(CASE, size, metrics.SIZE),

@@ -41,7 +41,7 @@ def test_every_output_says_the_same_heading_and_counts(example: Page) -> None:
     ("samples", "reference", "value"),
     [((0.0,) * 20, (1e6,) * 20, "0 ns"), ((1e6,) * 20, (0.0,) * 20, "1.00 ms"), ((0.0,), (0.0,), "0 ns")],
 )
-def test_zero_on_either_side_is_said_to_have_no_ratio_by_every_output(
+def test_every_output_says_that_zero_has_no_ratio(
     example: Page, samples: tuple[float, ...], reference: tuple[float, ...], value: str
 ) -> None:
     evidence = (Note(Level.INFO, "evidence", "proven"),)
@@ -79,7 +79,7 @@ def test_slower_than_eager_is_one_sentence_in_every_output(example: Page) -> Non
     assert not any("slower_than_eager" in line for line in terminal)
 
 
-def test_of_many_notes_of_a_kind_the_first_are_stated_and_the_others_counted(example: Page) -> None:
+def test_of_many_notes_of_a_kind_the_first_are_stated(example: Page) -> None:
     page = unjudged_page(example, *(slow(f"m{number}", 2e6 + number * 1e5) for number in range(9)))
     lines = render_terminal(page, width=200, colour=False, unicode=True)
     assert sum("slower than eager" in line for line in lines) == 3

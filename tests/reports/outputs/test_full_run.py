@@ -61,7 +61,7 @@ def test_every_row_is_there(page: Page, document: str) -> None:
         assert sum(number for _, number in group.counts) == sum(row.case.model == group.model for row in page.rows)
 
 
-def test_what_needs_a_person_has_a_row_of_its_own_and_its_picture(judged: Page) -> None:
+def test_a_case_that_needs_a_person_has_a_row_and_a_picture(judged: Page) -> None:
     document = render_html(judged)
     rows = document.partition('<section id="rows"')[2].partition("</section>")[0]
     details = document.partition('<section id="cases"')[2].partition("</section>")[0]

@@ -56,7 +56,7 @@ def test_markdown_shows_the_speed_ups_that_the_terminal_shows(unjudged: Page) ->
         assert f"| {code(model)} | {' | '.join(texts)} |" in text
 
 
-def test_markdown_folds_speed_ups_under_what_blocks_and_large_ones(example: Page) -> None:
+def test_markdown_folds_speed_ups_under_blocking_rows(example: Page) -> None:
     title = f"<summary>{prose('Latency, cpu, batch size 1: ')}{{}} over eager</summary>"
     assert title.format("speed-up") in render_markdown(example)
     many = unjudged_page(example, *(replace(slow("mlp"), case=make_case(f"m{model}", f"o{place}"))

@@ -86,7 +86,7 @@ def test_the_heading_counts_what_is_acknowledged(passed: Page, blocked: Page) ->
     assert [row.case for row in blocked.acknowledged] == [THREE]
 
 
-def test_the_verdict_stays_what_it_is_and_says_what_it_is_acknowledged_for(passed: Page, blocked: Page) -> None:
+def test_an_acknowledged_verdict_keeps_its_name_and_says_why(passed: Page, blocked: Page) -> None:
     texts = {row.case: row.acknowledgement for row in blocked.rows}
     assert [row.verdict for row in passed.acknowledged] == ["regressed", "suspect, slower"]
     by = f"by ada: {REASON} (revision 0123abc"

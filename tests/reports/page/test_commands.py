@@ -39,7 +39,7 @@ LINE = CommandLine(
 )
 
 
-def test_commands_name_the_tests_that_measured_and_survive_a_shell() -> None:
+def test_commands_name_the_tests_and_survive_a_shell() -> None:
     command = commands.rerun([(ONE, "latency_ns"), (TWO, "latency_ns"), (ONE, "size_bytes")], LINE)
     assert shlex.split(command) == [
         "pytest", "my suites/test_x.py::test_latency[mlp-eager-cpu-b1]",
@@ -68,7 +68,7 @@ def test_where_no_test_can_be_named_the_whole_run_is_repeated(tests: dict[tuple[
 
 
 @pytest.mark.parametrize("name", ["-x/test_a.py::test", "@x/test_a.py::test"])
-def test_a_path_is_never_taken_for_an_option_or_a_file_of_options(name: str) -> None:
+def test_a_path_is_never_taken_for_an_option(name: str) -> None:
     assert shlex.split(commands.rerun([(ONE, "m")], replace(LINE, tests={(ONE, "m"): name})))[1] == f"./{name}"
 
 
@@ -76,8 +76,7 @@ def test_a_stored_run_tells_its_own_command_line() -> None:
     said = {"args": "'my suites' other", "tier": "full", "models": "a,b", "batch_sizes": "8", "cold": "True",
             "keyword": "a or b", "markers": "fast", "deselected": "3"}  # fmt: skip
     run = make_run(
-        [make_measured(ONE, 1.0, metrics.LATENCY), make_measured(ONE, 1.0, metrics.SIZE),
-         make_measured(TWO, 1.0, metrics.LATENCY)],
+        make_measured(ONE, 1.0), make_measured(ONE, 1.0, metrics.SIZE), make_measured(TWO, 1.0),
         selection=said,
         plan=Plan((), {"measure_s": "0.7", "threads": "2", "seed": "0"}),
         finished=(Finished("t.py::test_one", "passed", 2), Finished("t.py::test_two", "passed", 1)),

@@ -146,7 +146,7 @@ def test_what_was_timed_without_evidence_is_a_fault(pytester: pytest.Pytester) -
 
 
 @pytest.mark.parametrize(("metric", "what"), [(metrics.SIZE, "size"), (metrics.DIFFERENCE, "difference")])
-def test_a_value_beside_it_without_evidence_is_a_fault_and_not_shown(metric: Metric, what: str) -> None:
+def test_a_value_without_evidence_is_a_fault_and_not_shown(metric: Metric, what: str) -> None:
     one = make_case("mlp", "compile")
     outcomes = [*full(), Measured(one, metric, (0.25,)), Measured(one, metrics.COMPRESSION_RATE, (4.0,))]
     matrix = build_matrix([run_of(outcomes)])
@@ -222,7 +222,7 @@ def test_names_that_must_be_there_are_missed() -> None:
         build_matrix([run_of([Measured(make_case("mlp", "eager"), metrics.SIZE, (1.0,))])])
 
 
-def test_a_model_is_expected_on_every_device_but_at_its_own_batch_sizes() -> None:
+def test_a_model_is_expected_at_its_own_batch_sizes_only() -> None:
     larger = [Measured(Case("mlp", name, "cpu", 8), metrics.LATENCY, (1e6,)) for name in OPTIMIZATIONS]
     complete = [*full(), *larger, *full("text_transformer")]
     assert [(one.batch_size, one.models) for one in build_matrix([run_of(complete)]).tables] == [

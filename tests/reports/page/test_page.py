@@ -29,7 +29,7 @@ ONE = make_case("mlp")
 TWO = make_case("mlp", "int8", 8)
 
 
-def test_the_first_screen_says_what_broke_by_how_much_how_sure_and_what_to_do(example: Page) -> None:
+def test_the_first_screen_says_what_broke_and_the_way_out(example: Page) -> None:
     assert example.heading == "Blocked: 1 of 37 cases larger, 2 suspected slower, 1 undecided, 1 gone"
     assert [row.verdict for row in example.blocking] == [
         "regressed",

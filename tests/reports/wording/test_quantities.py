@@ -62,7 +62,7 @@ def test_two_different_numbers_never_look_the_same(base: int, more: int, unit: s
 @given(
     st.floats(allow_nan=True, allow_infinity=True), st.sampled_from(["ns", "B", "x", "fraction", "1/s", "calls", ""])
 )
-def test_every_number_has_a_text_in_which_nothing_is_lost_but_digits(value: float, unit: str) -> None:
+def test_the_text_of_a_number_loses_nothing_but_digits(value: float, unit: str) -> None:
     text = quantities.quantity(value, unit)
     assert text
     assert "-" not in text.replace("e-", "").replace("-inf", "")

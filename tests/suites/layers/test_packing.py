@@ -142,7 +142,7 @@ def test_a_layer_computes_with_its_unpacked_weights(
     assert all(getattr(unpacking.layer, name) is None for name in unpacking.packed), "an unpacked weight stayed"
 
 
-def test_a_recurrent_layer_keeps_no_buffer_that_its_weights_were_moved_into(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recurrent_layer_keeps_no_buffer_of_moved_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """As cuDNN does, when the layer is made and whenever its weights are others."""
 
     def gather(layer: nn.LSTM) -> None:

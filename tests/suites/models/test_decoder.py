@@ -102,7 +102,7 @@ OPTIMIZED = {optimization.name: optimization for optimization in OPTIMIZATIONS}
 
 
 @pytest.mark.parametrize("name", [*PROVEN, pytest.param("compile", marks=pytest.mark.slow)])
-def test_it_generates_under_optimizations_that_are_proven_for_both_phases(name: str) -> None:
+def test_it_generates_under_optimizations_proven_for_both_phases(name: str) -> None:
     optimization = OPTIMIZED[name]
 
     def prepared(phase: Model) -> Bench:

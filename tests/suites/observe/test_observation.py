@@ -14,7 +14,7 @@ from paceline.suites.observe.observation import observe
 from paceline.suites.observe.operators import TAKING_PACKED, multiplies
 
 
-def test_what_is_stored_is_known_of_weights_that_were_moved_into_one_buffer() -> None:
+def test_weights_moved_into_one_buffer_are_known_apart() -> None:
     """As cuDNN's recurrent layers do before a call."""
     library = torch.library.Library("made_up_twice", "FRAGMENT")
     library.define("gather(Tensor(a!)[] weights) -> Tensor")
@@ -44,7 +44,7 @@ def test_what_is_stored_is_known_of_weights_that_were_moved_into_one_buffer() ->
     assert all(tensor.dtype == torch.int8 for stored in seen.stored for tensor in stored)
 
 
-def test_operators_that_multiply_are_those_that_the_counter_watches() -> None:
+def test_operators_that_multiply_are_those_the_counter_watches() -> None:
     operators = {tuple(schema.name.split("::")) for schema in _jit_get_all_schemas()}
     known = {(space, name) for space, name in operators if space in multiply_adds._KNOWN_NAMESPACES}
     assert len(known) > 1000
@@ -52,7 +52,7 @@ def test_operators_that_multiply_are_those_that_the_counter_watches() -> None:
     assert differ == {"einsum"}
 
 
-def test_operators_that_take_packed_weights_are_torchs_and_multiply() -> None:
+def test_operators_of_packed_weights_are_torchs_and_multiply() -> None:
     assert all(hasattr(torch.ops.aten, name) and multiplies(name) for name in TAKING_PACKED)
 
 
@@ -66,7 +66,7 @@ def test_the_weights_of_a_layer_are_seen_where_it_runs(layer: nn.Module) -> None
     assert {id(weight) for weight in observe(layer, inputs).matrices} == wanted
 
 
-def test_as_many_weights_take_part_as_before_or_it_is_said_how_many() -> None:
+def test_as_many_weights_take_part_or_it_is_said_how_many() -> None:
     model, x = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2)), torch.ones(1, 4)
     before, after = weights_that_take_part(model, Prepared(model, x))
     assert len(before.matrices) == len(after.matrices) == 2

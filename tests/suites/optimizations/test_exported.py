@@ -94,7 +94,7 @@ class Undecided(nn.Module):
         return self.layer(x) if x.sum() > 0 else x
 
 
-def test_what_cannot_be_exported_is_unsupported_with_torchs_reason() -> None:
+def test_a_failed_export_is_unsupported_with_torchs_reason() -> None:
     with pytest.raises(UnsupportedError, match=r"torch\.export cannot capture the model"):
         EXPORT.apply(Undecided(), torch.randn(1, 4))
 

@@ -228,7 +228,7 @@ def test_sensitivities_of_weights_in_one_buffer_are_stated_apart() -> None:
     assert "50.0% of the 512 weights" in PRUNE_SENSITIVITY.evidence(net(), prepared)
 
 
-def test_an_output_without_gradients_is_unsupported_with_the_reason() -> None:
+def test_an_output_without_gradients_is_unsupported() -> None:
     class Overwriting(nn.Linear):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             y = super().forward(x).sigmoid()
@@ -262,7 +262,7 @@ def test_heads_keep_their_channels() -> None:
     assert pruned.classes.out_features == 5
 
 
-def test_a_model_whose_code_fixes_a_width_is_unsupported_with_the_reason() -> None:
+def test_a_model_whose_code_fixes_a_width_is_unsupported() -> None:
     class Fixed(nn.Module):
         def __init__(self) -> None:
             super().__init__()
