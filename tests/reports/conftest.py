@@ -6,7 +6,6 @@ import importlib.util
 import random
 import shutil
 from collections.abc import Callable, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 from types import ModuleType
 
@@ -32,8 +31,9 @@ from paceline.baselines.stats.samples import estimate
 from paceline.baselines.stored.compare import compare
 from paceline.baselines.stored.promote import summarize
 from paceline.reports.page.page import Page, build_page
+from tests.builders import make_case, make_comparison, make_run
+from tests.reports.pages import NOW
 
-NOW = datetime(2026, 3, 4, 12, 0, tzinfo=timezone.utc)
 HOSTILE = (
     "<img src=x onerror=document.title='owned'>",
     "]]></system-out><script>document.title='owned'</script>",
@@ -57,7 +57,7 @@ def scatter(level: float, count: int = 200, spread: float = 0.02, seed: int = 1)
     )  # fmt: skip
 
 
-def make_run(outcomes: Sequence[Outcome], **changes: object) -> Run:
+def run_of(outcomes: Sequence[Outcome], **changes: object) -> Run:
     """A run of ``outcomes``, complete unless said otherwise."""
     fields: dict[str, object] = {
         "id": "20260304T115500Z-a1b2c3",
@@ -66,15 +66,11 @@ def make_run(outcomes: Sequence[Outcome], **changes: object) -> Run:
             {"kernel": "6.8.0-45", "governor": "performance", "python": "3.11.7"},
         ),
         "revision": "0f3c9d1ab2c4e6f80123456789abcdef01234567",
-        "dirty": False,
-        "started": "2026-03-04T11:55:00Z",
         "selection": {"tier": "default", "keyword": ""},
-        "complete": True,
-        "outcomes": tuple(outcomes),
         "profile_s": {"calls": 121.0, "warm-up": 40.2, "preparation": 33.9, "other": 12.3},
         "notes": (Note(Level.WARNING, "load", "another process used 40 % of a core for a while"),),
     }
-    return Run(**{**fields, **changes})  # type: ignore[arg-type]
+    return make_run(*outcomes, **{**fields, **changes})
 
 
 def compared(
@@ -83,10 +79,10 @@ def compared(
     """A comparison with an interval of ``± half`` around ``ratio``, five processes before."""
     estimates = tuple(base * (1 + 0.004 * step) for step in range(-2, 3))
     sampled = metric.rule == "sampled"
-    return Comparison(
-        case, metric, base, base * ratio, ratio,
-        ratio - half if sampled else None, ratio + half if sampled else None, 0.043 if sampled else None,
-        verdict, reason or f"a reason for {verdict.value}", estimates, (base * ratio,),
+    return make_comparison(
+        case, verdict, ratio, metric=metric, base=base, reason=reason or f"a reason for {verdict.value}",
+        low=ratio - half if sampled else None, high=ratio + half if sampled else None,
+        detectable=0.043 if sampled else None, base_estimates=estimates, new_estimates=(base * ratio,),
     )  # fmt: skip
 
 
@@ -113,7 +109,7 @@ def make_example(models: Sequence[str] = MODELS) -> tuple[Judgement, Run, Run]:
         eager = 2.3e4 * 5**place
         for optimization, speedup in SPEEDUPS.items():
             index += 1
-            case = Case(model, optimization, "cpu", 1)
+            case = make_case(model, optimization)
             if model == "lstm_classifier" and optimization == "channels_last":
                 reason = "channels_last needs four-dimensional inputs; lstm_classifier takes three"
                 outcomes.append(NotMeasured(case, metrics.LATENCY, Cause.UNSUPPORTED, reason))
@@ -143,13 +139,13 @@ def make_example(models: Sequence[str] = MODELS) -> tuple[Judgement, Run, Run]:
                 found.append(compared(case, metrics.SIZE, size, 1.0031, Verdict.REGRESSED, reason))
             else:
                 found.append(compared(case, metrics.SIZE, size, 1.0, Verdict.UNCHANGED, "exactly the same"))
-    found.append(_without(Case("digit_cnn", "eager", "cpu", 1), metrics.LATENCY, Verdict.GONE, "in the baseline, "
+    found.append(_without(make_case("digit_cnn"), metrics.LATENCY, Verdict.GONE, "in the baseline, "
                           "asked for, and not in this run", base=4.1e5))  # fmt: skip
-    fresh = Case("mlp", "eager", "cpu", 64)
+    fresh = make_case("mlp", batch_size=64)
     outcomes.append(Measured(fresh, metrics.LATENCY, scatter(8e4, seed=77)))
     found.append(_without(fresh, metrics.LATENCY, Verdict.NO_BASELINE, "not in the baseline", new=8.05e4))
-    run = make_run(outcomes)
-    base_run = make_run(before, id="20260301T080000Z-base01", started="2026-03-01T08:00:00Z")
+    run = run_of(outcomes)
+    base_run = run_of(before, id="20260301T080000Z-base01", started="2026-03-01T08:00:00Z")
     save = Save(
         "9e8d7c6b5a4f3e2d1c0b", False, "2026-03-01T08:10:00Z", "A. Person", "after the quantizer was rewritten",
         ("20260301T080000Z-base01",), {"tier": "default"},
@@ -162,12 +158,12 @@ def make_example(models: Sequence[str] = MODELS) -> tuple[Judgement, Run, Run]:
 def _without(
     case: Case, metric: Metric, verdict: Verdict, reason: str, base: float | None = None, new: float | None = None
 ) -> Comparison:
-    return Comparison(case, metric, base, new, None, None, None, None, verdict, reason)
+    return make_comparison(case, verdict, None, metric=metric, base=base, new=new, reason=reason)
 
 
 def make_unjudged(outcomes: Sequence[Outcome]) -> tuple[Judgement, Run]:
     """A run that has nothing to be compared with."""
-    run = make_run(outcomes)
+    run = run_of(outcomes)
     found = tuple(
         _without(one.case, one.metric, Verdict.NO_BASELINE, "no baseline", new=estimate(one.metric, one.samples))
         if isinstance(one, Measured)
@@ -187,12 +183,12 @@ def make_hostile() -> tuple[Judgement, Run]:
         note = Note(Level.ERROR, text, text)
         outcomes.append(Measured(case, metrics.LATENCY, scatter(1e6, seed=index), scatter(2e6), (note,)))
         found.append(compared(case, metrics.LATENCY, 1e6, 1.2, Verdict.SUSPECT, text))
-        other = Case(text, "other", "cpu", None)
+        other = make_case(text, "other", None)
         outcomes.append(NotMeasured(other, metrics.LATENCY, Cause.ERRORED, text))
         found.append(_without(other, metrics.LATENCY, Verdict.NOT_MEASURED, text, base=1.0))
     text = "".join(HOSTILE)
     print_of = Fingerprint({text: text}, {text: text})
-    run = make_run(
+    run = run_of(
         outcomes, id=text, fingerprint=print_of, revision=text, started=text, selection={text: text, "args": text},
         notes=(Note(Level.ERROR, text, text),), profile_s={text: 1.0},
     )  # fmt: skip
@@ -226,7 +222,7 @@ def page_of() -> Callable[..., Page]:
     def build(*rows: tuple[Case, Metric, float, Verdict], policy: Policy | None = None, **changes: object) -> Page:
         found = tuple(compared(case, metric, 1e6, ratio, verdict) for case, metric, ratio, verdict in rows)
         outcomes = [Measured(one.case, one.metric, (one.new or 0.0,)) for one in found]
-        run = make_run(outcomes, **changes)
+        run = run_of(outcomes, **changes)
         return build_page(Judgement(found, policy or Policy(), run.fingerprint, "ci"), run, now=NOW)
 
     return build
