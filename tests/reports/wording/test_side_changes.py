@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
-from paceline.baselines.records import Conditions, Difference, Fingerprint, Level, Measured, Metric, Note, Run
+from paceline.baselines.records import Case, Conditions, Difference, Fingerprint, Level, Measured, Metric, Note, Run
 from paceline.baselines.records.side_changes import Commit, FileChange, SideChanges
 from paceline.reports.outputs.html import render_html
 from paceline.reports.outputs.json_document import render_json
