@@ -11,7 +11,7 @@ SLOW = $(if $(PART),--part=$(PART)) --durations=10
 PEERS := .paceline/peers
 MINUTES ?= 60
 PACKAGES := baselines fixtures reports suites
-SUBJECT := tests/baselines tests/reports tests/suites tests/test_report_card.py
+SUBJECT := tests/baselines tests/reports tests/suites tests/report_card
 
 .PHONY: bench test test-subject test-instrument test-slow test-faults test-all report-card lint types format clean
 

@@ -1,8 +1,12 @@
-"""Data flows one way: who may import whom, read from the syntax trees, relative imports resolved."""
+"""Data flows one way: who may import whom, read from the syntax trees; packages and modules stay small; and what every
+pytest run loads stays light."""
 
 from __future__ import annotations
 
 import ast
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,8 +27,22 @@ NEVER = {
     "reports": {"torch", "torchvision"},
 }
 ALSO = {"fixtures/run/finish.py": {"reports"}}
+ORDER = {
+    "baselines": ("text", "records", "files", "stats", "judgement", "stored", "ab"),
+    "fixtures": (
+        *("console", "values", "devices", "host", "timing", "preparation", "counting"),
+        *("processes", "measurements", "collection", "ab", "run"),
+    ),
+    "reports": ("wording", "pictures", "page", "outputs", "command"),
+    "suites": ("observe", "layers", "models", "optimizations"),
+}
+"""A folder's packages: each imports those before it alone. The folder's own modules come last."""
+MOST_MODULES, MOST_LINES = 12, 350
+ENTRY_POINTS = ("paceline.fixtures.plugin", "paceline.suites.plugin")
+HEAVY = {"torch", "torchvision", "pandas", "numpy", "scipy"}
+"""None of these is loaded by the entry points, which every pytest run of an environment loads."""
 LAZY = {"torch", "torchvision", "pandas"}
-"""Not at module level in what is loaded in every pytest run of an environment."""
+"""Nor are these imported at module level by any module of the instrument."""
 EAGERLY_LOADED = (
     "reports/__init__.py",
     "reports/outputs/__init__.py",
@@ -36,6 +54,8 @@ EAGERLY_LOADED = (
 
 
 MODULES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
+PACKAGES = sorted({path.parent for path in MODULES} | {path.parent for path in (ROOT / "tests").rglob("*.py")})
+WRITTEN = [ROOT / "conftest.py", *MODULES, *sorted((ROOT / "tests").rglob("*.py"))]
 
 
 def place_of(path: Path) -> str:
@@ -85,6 +105,81 @@ def test_what_every_pytest_run_loads_is_light(path: Path) -> None:
         f"{place_of(path)}:{line} {name}" for name, line, top in imports(path) if top and name.split(".")[0] in LAZY
     ]
     assert not heavy
+
+
+@pytest.mark.parametrize("plugin", ENTRY_POINTS)
+def test_an_entry_point_loads_nothing_heavy(plugin: str) -> None:
+    """In an interpreter of its own, with whatever the plugin's own imports load in turn."""
+    code = f"import json, sys, {plugin}; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(json.loads(done.stdout))
+    assert plugin in loaded
+    assert not loaded & HEAVY
+
+
+def package_of(module: str, root: Path = ROOT) -> str:
+    """The package of a top folder that ``paceline.folder.package.module`` lies in; "" for the folder's own modules."""
+    _, folder, *rest = module.split(".")
+    return rest[0] if rest and (root / folder / rest[0]).is_dir() else ""
+
+
+def upward(path: Path, root: Path = ROOT, order: dict[str, tuple[str, ...]] = ORDER) -> list[str]:
+    """Imports of a module that name a package of its own folder which comes after the module's."""
+    place = path.relative_to(root)
+    folder, packages = place.parts[0], (*order[place.parts[0]], "")
+    mine = packages.index(package_of(".".join(("paceline", *place.with_suffix("").parts)), root))
+    return [
+        f"{place.as_posix()}:{line} {name}"
+        for name, line in named(path)
+        if name.startswith(f"paceline.{folder}.") and packages.index(package_of(name, root)) > mine
+    ]
+
+
+def named(path: Path) -> Iterator[tuple[str, int]]:
+    """Modules and members that absolute imports name, each with its line."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_order_names_every_package(folder: str) -> None:
+    packages = {path.parent.name for path in (ROOT / folder).glob("*/__init__.py")}
+    assert packages == set(ORDER[folder])
+
+
+@pytest.mark.parametrize("path", MODULES, ids=place_of)
+def test_no_package_imports_one_that_comes_after_it(path: Path) -> None:
+    assert not upward(path)
+
+
+def test_an_import_upward_is_found(tmp_path: Path) -> None:
+    for package in ("low", "high"):
+        (tmp_path / "baselines" / package).mkdir(parents=True)
+    module, above = tmp_path / "baselines" / "low" / "x.py", tmp_path / "baselines" / "high" / "y.py"
+    module.write_text(
+        "from paceline.baselines import high\nfrom paceline.baselines.low.y import z\nimport paceline.baselines.z"
+    )
+    above.write_text("def f():\n    from paceline.baselines.low import x\n")
+    order = {"baselines": ("low", "high")}
+    assert upward(module, tmp_path, order) == [
+        "baselines/low/x.py:1 paceline.baselines.high",
+        "baselines/low/x.py:3 paceline.baselines.z",
+    ]
+    assert upward(above, tmp_path, order) == []
+
+
+@pytest.mark.parametrize("folder", PACKAGES, ids=place_of)
+def test_no_package_has_too_many_modules(folder: Path) -> None:
+    modules = [path.name for path in folder.glob("*.py") if path.name != "__init__.py"]
+    assert len(modules) <= MOST_MODULES, modules
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=place_of)
+def test_no_module_is_too_long(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) <= MOST_LINES, "divide it by subject"
 
 
 def test_the_table_is_enforced(tmp_path: Path) -> None:

@@ -20,7 +20,11 @@ CLOCKS = {f"time.{name}{unit}" for name in CLOCKS for unit in ("", "_ns")} | {"o
 COUNTS = {"ru_minflt", "ru_majflt", "ru_maxrss"}
 """What ``getrusage`` says that is no time."""
 STOPWATCHES = {"timeit.timeit", "timeit.repeat"}
-MODULES = [path for path in sorted(TESTS.rglob("*.py")) if path.relative_to(TESTS).parts[0] not in TOOLS]
+MODULES = [
+    path
+    for path in sorted(TESTS.rglob("*.py"))
+    if path.name.startswith("test_") or path.relative_to(TESTS).parts[0] not in TOOLS
+]
 
 
 class Durations:

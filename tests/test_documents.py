@@ -1,15 +1,12 @@
-"""The documents say what is so: links resolve, tables equal the code's, examples run as they are printed."""
+"""The documents say what is so: links resolve, and tables equal the code's."""
 
 from __future__ import annotations
 
 import ast
 import dataclasses
-import json
 import re
-import shlex
-import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,52 +19,42 @@ import torch.utils.flop_counter  # noqa: F401
 import paceline.fixtures.run.session
 import paceline.reports.outputs.html
 import paceline.reports.page.page  # noqa: F401
-from paceline.baselines.files import codec, progress_codec
 from paceline.baselines.files.acknowledgement_file import FILE_NAME, parse_acknowledgements
-from paceline.baselines.files.baseline_file import dump_baseline, parse_baseline
-from paceline.baselines.files.run_file import read_run
-from paceline.baselines.files.strict_json import Fields
 from paceline.baselines.judgement.verdicts import Policy, Verdict
 from paceline.baselines.records import Cause, Metric, metrics
 from paceline.baselines.settings import CaseSettings, Settings, load_settings, parse_settings
 from paceline.fixtures import Model, Optimization, Prepared
 from paceline.fixtures.collection import hookspecs
+from paceline.fixtures.measurements import BY_FIXTURE
 from paceline.fixtures.run import provided
 from paceline.reports.outputs import OUTPUTS
 from paceline.reports.page.page import EXIT_CODES
 from paceline.reports.wording.words import MARKS
 from paceline.suites.models import MODELS
 from paceline.suites.optimizations import OPTIMIZATIONS
+from tests.documents.printed import (
+    BUILT_IN,
+    DOCUMENTS,
+    FORMATS,
+    GLOSSARY,
+    MATRIX,
+    METHOD,
+    NAMES,
+    OPTIONS,
+    README,
+    ROOT,
+    SETTINGS,
+    VERDICTS,
+    Block,
+    blocks,
+    links,
+    plain,
+    sections,
+    slug,
+    tables,
+    text_of,
+)
 
-# Test files are no package: what they share is found by its folder.
-SHARED = str(Path(__file__).parent / "documents")
-sys.path.insert(0, SHARED)
-try:
-    from printed import (
-        DOCUMENTS,
-        RECIPES,
-        ROOT,
-        Block,
-        appears,
-        blocks,
-        links,
-        plain,
-        recipe,
-        sections,
-        slug,
-        squeezed,
-        tables,
-        text_of,
-    )
-finally:
-    sys.path.remove(SHARED)
-
-README, CHANGELOG = "README.md", "CHANGELOG.md"
-REFERENCE, EXPLANATION, HOW_TO = "docs/reference", "docs/explanation", "docs/how-to"
-NAMES, BUILT_IN, OPTIONS = f"{REFERENCE}/names.md", f"{REFERENCE}/built-in.md", f"{REFERENCE}/options.md"
-SETTINGS, VERDICTS, FORMATS = f"{REFERENCE}/settings.md", f"{REFERENCE}/verdicts.md", f"{REFERENCE}/file-format.md"
-METHOD, AB = f"{EXPLANATION}/method.md", f"{EXPLANATION}/ab.md"
-MATRIX, GLOSSARY = f"{REFERENCE}/matrix.md", f"{REFERENCE}/glossary.md"
 MAKE_MATRIX = f"run suites/ on the full tier, then python -m paceline.reports matrix RUN.jsonl … --output {MATRIX}"
 PLANNED: frozenset[str] = frozenset()
 """Options that the documents announce and that are not there yet."""
@@ -131,6 +118,40 @@ def test_files_and_make_targets_that_are_named_exist(document: str) -> None:
     assert set(re.findall(r"`?\bmake (\w+)\b`", text)) | set(re.findall(r"^make (\w+)", text, re.MULTILINE)) <= targets
 
 
+# -- the layout --------------------------------------------------------------------------------------------------------
+
+
+def order_of_packages(folder: str) -> list[str]:
+    """The packages of a top folder as CONTRIBUTING lists them: each imports only from those above it."""
+    rows, *_ = tables("CONTRIBUTING.md", f"Packages of `{folder}/`")
+    return [row[0] for row in rows]
+
+
+def imports_within(folder: str) -> Iterator[tuple[str, str, str]]:
+    """Of each import between two packages of a top folder: the module, its package and the one that it imports from."""
+    packages = {path.parent.name for path in (ROOT / folder).glob("*/__init__.py")}
+    for path in sorted((ROOT / folder).glob("*/**/*.py")):
+        module, package = path.relative_to(ROOT).as_posix(), path.relative_to(ROOT / folder).parts[0]
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            else:
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for name in names:
+                other = f"{name}...".removeprefix(f"paceline.{folder}.").split(".")[0]
+                if name.startswith(f"paceline.{folder}.") and other in packages - {package}:
+                    yield module, package, other
+
+
+@pytest.mark.parametrize("folder", ["baselines", "fixtures", "reports", "suites"])
+def test_packages_are_listed_in_an_order_that_imports_keep(folder: str) -> None:
+    order = order_of_packages(folder)
+    assert sorted(order) == sorted(path.parent.name for path in (ROOT / folder).glob("*/__init__.py"))
+    found = list(imports_within(folder))
+    assert len(found) > 3
+    assert [one for one in found if order.index(one[2]) > order.index(one[1])] == []
+
+
 # -- tables ------------------------------------------------------------------------------------------------------------
 
 
@@ -191,7 +212,8 @@ def test_fixtures_are_all_listed() -> None:
     functions = [
         node for node in ast.parse(Path(provided.__file__).read_text("utf-8")).body if isinstance(node, ast.FunctionDef)
     ]
-    there = [node.name for node in functions if any("fixture" in ast.dump(mark) for mark in node.decorator_list)]
+    parts = [node.name for node in functions if any("fixture" in ast.dump(mark) for mark in node.decorator_list)]
+    there = [*BY_FIXTURE, *parts]
     listed = [*tables(NAMES, "The measurements"), *tables(NAMES, "The parts, one by one")]
     assert [row[0] for rows in listed for row in rows] == there
 
@@ -287,133 +309,3 @@ def test_the_glossary_fixes_each_word_once() -> None:
     wanted += " alpha power evidence preparation tier suite coverage note warm-up pilot turn paired verdict policy gate"
     wanted += " chain matrix acknowledgement resume"
     assert {*wanted.split(), "second look", "report card"} <= {word.lower() for word in words}
-
-
-# -- examples ----------------------------------------------------------------------------------------------------------
-
-COMPILES = "A model that cannot run, and a claim that must stay true"
-"""Loads torch's compiler, which does not survive being loaded twice: it runs in a process of its own."""
-EXAMPLES: Mapping[tuple[str, str], Mapping[str, int]] = {
-    (f"{HOW_TO}/own-models.md", "Axes of your own"): {"passed": 2},
-    (f"{HOW_TO}/own-models.md", "A folder of models"): {"passed": 5},
-    (f"{HOW_TO}/generation.md", "The benchmark"): {"passed": 3},
-    (f"{HOW_TO}/own-optimizations.md", "Evidence that rejects a fake"): {"passed": 1, "failed": 1},
-    (f"{HOW_TO}/own-optimizations.md", COMPILES): {"passed": 1, "skipped": 1},
-    (f"{HOW_TO}/devices.md", "Add a device"): {"passed": 1, "skipped": 1},
-    (f"{HOW_TO}/other-costs.md", "Measure the costs"): {"passed": 4},
-    (f"{HOW_TO}/other-costs.md", "Time something else"): {"passed": 1},
-}
-"""What pytest says of the files that a section prints."""
-QUICK = "[tool.paceline]\nmeasure_s = 0.005\nwarmup_limit_s = 0.05\n"
-
-
-def files_of(document: str, section: str) -> dict[str, str]:
-    return {
-        block.name: block.text
-        for block in blocks(document)
-        if block.section == section and block.language == "python" and re.match(r"(conftest|test_\w+)\.py", block.name)
-    }
-
-
-def shown(document: str, section: str, language: str) -> str:
-    return "".join(block.text for block in blocks(document) if block.section == section and block.language == language)
-
-
-def test_every_printed_program_is_tested() -> None:
-    known = {*EXAMPLES, *((document, section) for document, section, _ in SCRIPTS)}
-    printed = {
-        (document, block.section) for document in DOCUMENTS for block in blocks(document) if block.language == "python"
-    }
-    followed = {(document, block.section) for document in RECIPES for block in recipe(document)}
-    assert printed <= known | followed | {(FORMATS, "Reading them in Python")}
-    assert known <= printed
-
-
-@pytest.mark.parametrize(("document", "section"), EXAMPLES, ids=lambda value: value)
-def test_an_example_does_what_is_printed(
-    document: str, section: str, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
-    pytester.makepyprojecttoml(QUICK)
-    for name, program in files_of(document, section).items():
-        (pytester.path / name).write_text(program, "utf-8")
-    commands = re.findall(r"^pytest (.*)$", shown(document, section, "sh"), re.MULTILINE)
-    arguments = shlex.split(commands[0]) if commands else []
-    run = pytester.runpytest_subprocess if section == COMPILES else pytester.runpytest_inprocess
-    result = run(*arguments)
-    result.assert_outcomes(**EXAMPLES[document, section])
-    printed = squeezed(result.stdout.str())
-    for line in shown(document, section, "text").splitlines():
-        assert appears(line, printed), line
-    runs = [read_run(path) for path in (pytester.path / ".paceline" / "runs").glob("*.jsonl")]
-    assert all(run.complete for run in runs)
-    assert len(runs) == any("measure" in program for program in files_of(document, section).values())
-
-
-SCRIPTS = [
-    (document, block.section, block.name)
-    for document in (METHOD, AB, VERDICTS)
-    for block in blocks(document)
-    if block.language == "python"
-]
-
-
-@pytest.mark.parametrize(("document", "section", "name"), SCRIPTS)
-def test_a_script_prints_what_is_printed(document: str, section: str, name: str, tmp_path: Path) -> None:
-    (program,) = [block.text for block in blocks(document) if block.name == name]
-    (tmp_path / name).write_text(program, "utf-8")
-    done = subprocess.run(
-        [sys.executable, "-X", "utf8", name], cwd=tmp_path, capture_output=True, encoding="utf-8", check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert squeezed(done.stdout) == squeezed(shown(document, section, "text"))
-
-
-def test_the_verdict_that_the_readme_explains_is_that_of_the_example() -> None:
-    row = squeezed(shown(README, "Reading a verdict", "text"))
-    assert row in squeezed(shown(VERDICTS, "An example to run", "text"))
-
-
-# -- file formats ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def stored(tmp_path: Path) -> Path:
-    """The run file that the page of formats prints, each of its objects on one line."""
-    lines = [json.loads(block.text) for block in blocks(FORMATS) if block.name == "run"]
-    path = tmp_path / f"{lines[0]['id']}.jsonl"
-    path.write_bytes(b"".join(codec.line_of(line) for line in lines))
-    return path
-
-
-def test_the_printed_run_is_one(stored: Path) -> None:
-    run = read_run(stored)
-    assert run.complete
-    header, plan, *lines, end = (json.loads(line) for line in stored.read_bytes().splitlines())
-    outcomes = [line for line in lines if line["kind"] != "finished"]
-    assert run.plan is not None
-    assert codec.header_to_json(run) == header
-    assert progress_codec.plan_to_json(run.plan) == plan
-    assert [progress_codec.finished_to_json(one) for one in run.finished] == [
-        line for line in lines if line["kind"] == "finished"
-    ]
-    assert {one.test for one in run.finished} == set(run.plan.tests)
-    assert [codec.outcome_to_json(outcome) for outcome in run.outcomes] == outcomes
-    assert codec.footer_to_json(len(outcomes), True, run.profile_s, run.notes) == end
-    assert codec.outcome_from_json(Fields(outcomes[0])) == run.outcomes[0]
-
-
-def test_the_printed_baseline_is_what_would_be_written() -> None:
-    (text,) = [block.text for block in blocks(FORMATS) if block.name == "baseline"]
-    assert dump_baseline(parse_baseline(text)) == text
-
-
-def test_the_printed_reader_reads_it(stored: Path, tmp_path: Path) -> None:
-    (program,) = [block.text for block in blocks(FORMATS) if block.language == "python"]
-    (tmp_path / "read.py").write_text(program, "utf-8")
-    done = subprocess.run(
-        [sys.executable, "read.py", stored], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "my_net-bf16-cpu-b1 latency_ns 4 ns" in done.stdout
-    assert "latency_ns" in done.stdout.splitlines()[-1]

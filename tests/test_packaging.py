@@ -96,6 +96,9 @@ def test_the_wheel_holds_what_it_needs(wheel: Path) -> None:
     listed = run(sys.executable, "-m", "zipfile", "-l", wheel, cwd=ROOT)
     for name in ("paceline/reports/templates/", "paceline/suites/test_latency.py", "paceline/baselines/py.typed"):
         assert name in listed
+    folders = ("baselines", "fixtures", "reports", "suites")
+    modules = [path.relative_to(ROOT) for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    assert [str(path) for path in modules if f"paceline/{path} " not in listed] == []
     assert " tests/" not in listed
 
 

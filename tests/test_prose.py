@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import re
 import statistics
-import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pytest
 
-# Test files are no package: what they share is found by its folder.
-SHARED = str(Path(__file__).parent / "documents")
-sys.path.insert(0, SHARED)
-try:
-    from printed import DOCUMENTS, prose, sections
-finally:
-    sys.path.remove(SHARED)
+from tests.documents.printed import DOCUMENTS, prose, sections
 
 EXEMPT: Mapping[str, str] = {
     "docs/explanation/ab.md": "the A/B's statistic is about to change, and its text with it",

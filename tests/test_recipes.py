@@ -13,13 +13,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-# Test files are no package: what they share is found by its folder.
-SHARED = str(Path(__file__).parent / "documents")
-sys.path.insert(0, SHARED)
-try:
-    from printed import RECIPES, Block, appears, blocks, recipe, squeezed
-finally:
-    sys.path.remove(SHARED)
+from tests.documents.printed import RECIPES, Block, appears, blocks, recipe, squeezed
 
 ACTIONS, VERSIONS = "docs/how-to/github-actions.md", "docs/how-to/two-torch-versions.md"
 NOT_RUN: Mapping[tuple[str, str], str] = {

@@ -23,8 +23,6 @@ TIME_PER_OUTPUT_TOKEN = Metric("time_per_output_token_ns", "ns", "lower", "sampl
 """Decode: the time from the first token to the last over the tokens after the first, a sample a generation."""
 OUTPUT_TOKENS = Metric("output_tokens_per_s", "1/s", "higher", "shown")
 """Tokens of all sequences of the batch over the time of the whole generation, prefill included."""
-IN_TURNS = (LATENCY, THROUGHPUT, TIME_TO_FIRST_TOKEN, TIME_PER_OUTPUT_TOKEN)
-"""What both sides of an A/B time in turns."""
 PEAK_RSS = Metric("peak_rss_bytes", "B", "lower", "sampled", resolution=1 << 20)
 """Host memory that building, preparing and calling this case alone added at its highest. The kernel counts resident
 pages in batches a processor, and an allocator takes them by the hundred: less than a mebibyte says nothing."""

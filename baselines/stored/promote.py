@@ -30,7 +30,8 @@ def summarize(runs: Sequence[Run], *, name: str, saved: str, by: str, reason: st
     first = runs[0]
     _check_runs(runs)
     by_run = [{outcome.key: outcome for outcome in run.outcomes} for run in runs]
-    judged = {outcome.key for run in runs for outcome in run.outcomes if outcome.metric.judging.is_judged}
+    # In the order of the runs, so that an error always names the same one first.
+    judged = dict.fromkeys(outcome.key for run in runs for outcome in run.outcomes if outcome.metric.judging.is_judged)
     entries = []
     for key in judged:
         found = [outcomes.get(key) for outcomes in by_run]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from paceline.reports.page.notes import brief
 from paceline.reports.page.page import Page
@@ -102,8 +102,8 @@ def _baseline(page: Page) -> str:
 
 def _table(rows: Sequence[Row], *, with_reason: bool) -> str:
     lines = [
-        f"| Verdict | Case | Metric | Before → after | Change |{' Why |' if with_reason else ''}",
-        f"| --- | --- | --- | --: | --: |{' --- |' if with_reason else ''}",
+        f"| Verdict | Case | Metric | Before → after | Change | {'Why' if with_reason else 'Would have found'} |",
+        f"| --- | --- | --- | --: | --: | {'---' if with_reason else '--:'} |",
     ]
     for row in rows:
         sign = words.MARKS[row.comparison.verdict].sign
@@ -114,7 +114,7 @@ def _table(rows: Sequence[Row], *, with_reason: bool) -> str:
             prose(words.metric_title(row.metric), _NAME_LIMIT),
             prose(f"{row.before} → {row.after}"),
             f"{prose(row.change)}{between}",
-            *([prose(_why(row), 2 * _SENTENCE_LIMIT)] if with_reason else []),
+            prose(_why(row), 2 * _SENTENCE_LIMIT) if with_reason else _least([row]),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -123,6 +123,12 @@ def _table(rows: Sequence[Row], *, with_reason: bool) -> str:
 def _why(row: Row) -> str:
     parts = (one_line(part, _SENTENCE_LIMIT) for part in (row.reason, row.acknowledgement) if part)
     return "; ".join(parts)
+
+
+def _least(rows: Iterable[Row]) -> str:
+    """The changes that undecided ``rows`` would have found: ``"≥ 3.1 … 8.6 %"``; empty where none is."""
+    found = sorted({f"{100 * row.would_have_found:.1f}" for row in rows if row.would_have_found is not None}, key=float)
+    return f"≥ {' … '.join(dict.fromkeys((found[0], found[-1])))} %" if found else ""
 
 
 def _speedups(page: Page, room: int) -> list[str]:
@@ -199,10 +205,13 @@ def _entries(page: Page) -> str:
 
 
 def _counts(page: Page) -> str:
-    counts = (
-        f"{prose(words.MARKS[one.verdict].sign)} {one.number} {one.verdict.value}{one.known}" for one in page.counts
-    )
-    return "**Measurements**: " + ", ".join(counts) if page.counts else ""
+    """How many measurements have each verdict, and the change that the undecided ones would have found."""
+    counts = []
+    for one in page.counts:
+        least = _least(row for row in page.rows if row.comparison.verdict is one.verdict)
+        found = f" (would have found {least})" if least else ""
+        counts.append(f"{prose(words.MARKS[one.verdict].sign)} {one.number} {one.verdict.value}{one.known}{found}")
+    return "**Measurements**: " + ", ".join(counts) if counts else ""
 
 
 def _coverage(page: Page) -> str:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from paceline.baselines.judgement.gate import blocks
 from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict, severity
 from paceline.baselines.records import Case, Key, Measured, Metric, NotMeasured, Outcome, Run
-from paceline.baselines.records.metrics import IN_TURNS
 from paceline.baselines.stats.samples import estimate
 from paceline.reports.page.acknowledged import said
 from paceline.reports.wording import quantities, words
+
+_UNDECIDED = (Verdict.SUSPECT, Verdict.INCONCLUSIVE, Verdict.NO_CHANGE_SEEN)
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,12 @@ class Row:
     def key(self) -> Key:
         """Case and metric."""
         return self.comparison.key
+
+    @property
+    def would_have_found(self) -> float | None:
+        """The change (a fraction) that an undecided comparison of what scatters would have found; else ``None``."""
+        compared = self.comparison
+        return compared.detectable if compared.verdict in _UNDECIDED and self.metric.rule == "sampled" else None
 
 
 @dataclass(frozen=True)
@@ -114,8 +121,7 @@ def _row(compared: Comparison, policy: Policy, outcomes: Mapping[Key, Outcome], 
 def _evidence(compared: Comparison, outcome: Outcome | None) -> str:
     """How many processes and samples, or epochs of an A/B, stand behind both numbers."""
     if compared.epochs:
-        in_turns = compared.metric in IN_TURNS
-        fresh = "of two fresh processes in turns" if in_turns else "of two fresh processes"
+        fresh = "of two fresh processes in turns" if _was_timed_in_turns(outcome) else "of two fresh processes"
         return f"{quantities.count(len(compared.epochs), 'epoch')} {fresh}"
     parts = []
     if compared.base_estimates:
@@ -124,6 +130,11 @@ def _evidence(compared: Comparison, outcome: Outcome | None) -> str:
         now = quantities.count(len(compared.new_estimates) or 1, "process", "processes")
         parts.append(f"{now}, {quantities.count(len(outcome.samples), 'sample')} now")
     return "; ".join(parts)
+
+
+def _was_timed_in_turns(outcome: Outcome | None) -> bool:
+    conditions = outcome.conditions if isinstance(outcome, Measured) else None
+    return conditions is not None and conditions.turn_calls is not None
 
 
 def _uncompared(outcome: Outcome) -> Comparison:

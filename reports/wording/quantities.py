@@ -20,7 +20,6 @@ _SCALES: dict[str, tuple[tuple[float, str], ...]] = {
     "J": ((1e3, "kJ"), (1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ")),
 }
 _SUFFIX = {"1/s": "/s", "x": TIMES, "fraction": "%", "relative": ""}
-_COUNTS = frozenset({"calls", "samples", "parameters", "bytes", "count"})
 # A choice: a float has 15 to 17; what differs beyond the twelfth is rounding.
 _MOST_DIGITS = 12
 
@@ -107,7 +106,8 @@ def _scale(value: float, unit: str) -> tuple[float, str]:
 
 def _written(value: float, unit: str, scale: tuple[float, str], digits: int) -> str:
     size, name = scale
-    if unit in _COUNTS and float(value).is_integer():
+    # A unit that has neither scale nor sign is counted: calls, samples, parameters.
+    if unit not in _SCALES and unit not in _SUFFIX and float(value).is_integer():
         number = f"{int(value):,}"
     elif size == 1.0 and unit == "B" and float(value).is_integer():
         number = str(int(value))

@@ -17,9 +17,12 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from paceline.fixtures.counting.operators import multiplies
 from paceline.fixtures.preparation.axes import Call, Inputs
 from paceline.fixtures.values.trees import call_with, tensors
-from paceline.suites.observe.operators import TAKING_PACKED, multiplies
+
+TAKING_PACKED = frozenset({"_weight_int8pack_mm", "_weight_int4pack_mm", "_weight_int4pack_mm_for_cpu"})
+"""Operators whose first argument is multiplied by integers and scales, in the kernel's own packing."""
 
 
 class _Origin(IntEnum):

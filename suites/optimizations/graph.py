@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from paceline.fixtures.counting.operators import multiplies
 from paceline.fixtures.preparation.axes import Call, Inputs, NotAppliedError, Optimization, Prepared
-from paceline.suites.observe.operators import multiplies
 from paceline.suites.observe.reasons import no_layers
 
 if TYPE_CHECKING:

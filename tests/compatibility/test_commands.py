@@ -10,6 +10,7 @@ import pytest
 from paceline.baselines.judgement.verdicts import Verdict
 from paceline.baselines.records import Cause
 from paceline.baselines.settings import load_settings
+from paceline.reports.outputs import OUTPUTS
 
 OPTIONS: dict[str, tuple[str, Any]] = {
     "--pace-against": ("--pace-against=main", "main"),
@@ -105,8 +106,9 @@ def test_settings_keep_their_keys(tmp_path: Path) -> None:
     case = [f"{key} = {value!r}" for key, value in CASE_SETTINGS.items()]
     text = "\n".join(["[tool.paceline]", *lines, "[[tool.paceline.case]]", *case])
     (tmp_path / "pyproject.toml").write_text(text, "utf-8")
-    settings = load_settings(tmp_path)
-    assert {key: getattr(settings, key) for key in SETTINGS} == {key: value for key, (_, value) in SETTINGS.items()}
+    settings = load_settings(tmp_path, OUTPUTS)
+    values = {**vars(settings), **settings.outputs}
+    assert {key: values[key] for key in SETTINGS} == {key: value for key, (_, value) in SETTINGS.items()}
     (found,) = settings.cases
     assert {key: getattr(found, key) for key in CASE_SETTINGS} == CASE_SETTINGS
 

@@ -158,7 +158,7 @@ def test_the_whole_of_the_older_suites_is_collected(side: Side) -> None:
     assert Counter(Path(suite).stem for suite in suites) == COLLECTED
 
 
-def test_the_older_optimizations_and_models_are_imported_from_the_side(side: Side) -> None:
+def test_older_optimizations_and_models_come_from_the_side(side: Side) -> None:
     (side.folder / "test_listing.py").write_text(LISTING, "utf-8")
     printed = [line.split() for line in side.run("test_listing.py", "-q", "-s").splitlines()]
     listed = {line[0].lstrip("."): tuple(line[1:]) for line in printed if line}

@@ -12,6 +12,13 @@ DOCUMENTS = tuple(
     sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")))
 )
 
+README, CHANGELOG = "README.md", "CHANGELOG.md"
+REFERENCE, EXPLANATION, HOW_TO = "docs/reference", "docs/explanation", "docs/how-to"
+NAMES, BUILT_IN, OPTIONS = f"{REFERENCE}/names.md", f"{REFERENCE}/built-in.md", f"{REFERENCE}/options.md"
+SETTINGS, VERDICTS, FORMATS = f"{REFERENCE}/settings.md", f"{REFERENCE}/verdicts.md", f"{REFERENCE}/file-format.md"
+METHOD, AB = f"{EXPLANATION}/method.md", f"{EXPLANATION}/ab.md"
+MATRIX, GLOSSARY = f"{REFERENCE}/matrix.md", f"{REFERENCE}/glossary.md"
+
 RECIPES: Mapping[str, tuple[str, ...]] = {
     "README.md": ("From nothing to a verdict",),
     "docs/tutorial/first-gate.md": (),

@@ -47,7 +47,7 @@ def append_until_full(journal: Journal) -> None:
         journal.append(outcome(number))
 
 
-def test_a_full_disk_keeps_every_outcome_written_before_and_the_run_is_cut(small_disk: Path) -> None:
+def test_a_full_disk_cuts_the_run_and_keeps_what_was_written(small_disk: Path) -> None:
     journal = Journal.start(small_disk, HEADER)
     with pytest.raises(StoreError, match="the disk is full") as caught:
         append_until_full(journal)

@@ -106,7 +106,7 @@ def baseline_file(tmp_path: Path) -> Path:
     return Store(tmp_path / "baselines").save(make_baseline())
 
 
-def test_a_long_text_in_any_place_of_a_run_is_refused_in_a_short_message(run_file: Path) -> None:
+def test_a_long_text_in_any_place_of_a_run_is_refused_briefly(run_file: Path) -> None:
     original = run_file.read_bytes()
     tried = 0
     for number, line in enumerate(lines_of(run_file)):
@@ -119,7 +119,7 @@ def test_a_long_text_in_any_place_of_a_run_is_refused_in_a_short_message(run_fil
     assert tried > 30
 
 
-def test_a_long_text_in_any_place_of_a_baseline_is_refused_in_a_short_message(baseline_file: Path) -> None:
+def test_a_long_text_in_any_place_of_a_baseline_is_refused(baseline_file: Path) -> None:
     original = baseline_file.read_bytes()
     places = strings_in(json.loads(original))
     for place in places:
@@ -228,7 +228,7 @@ def test_hostile_names_reach_no_output_as_they_are(tmp_path: Path, capsys: pytes
     assert {entry.name for entry in tmp_path.iterdir()} == {"runs", *(target.name for target in written.values())}
 
 
-def test_another_machines_baseline_is_refused_naming_what_differs(tmp_path: Path) -> None:
+def test_another_machines_baseline_is_refused_with_what_differs(tmp_path: Path) -> None:
     judgement = compare(make_baseline(key="there"), make_run("net", key="here"), Policy())
     assert {found.verdict for found in judgement.comparisons} == {Verdict.REFUSED}
     assert all("cpu_model" in found.reason for found in judgement.comparisons)
@@ -245,9 +245,7 @@ def test_one_broken_baseline_is_named_and_the_others_can_be_read(tmp_path: Path)
             folder.load(name)
 
 
-def test_a_broken_run_file_does_not_hide_the_others_from_the_list(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_broken_run_file_does_not_hide_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good, broken = (store(tmp_path / "runs", make_run("net", run_id=name)) for name in ("b-good", "a-broken"))
     broken.write_bytes(broken.read_bytes()[:-20] + b"\n")
     code = main(["list", f"--runs={good.parent}", f"--baselines={tmp_path / 'baselines'}"])
@@ -325,7 +323,7 @@ def acknowledgements(folder: Path, count: int) -> Callable[[], object]:
 
 
 @pytest.mark.parametrize("prepare", [unknown_fields, a_baseline, writing_a_baseline, a_run, acknowledgements])
-def test_a_ten_times_longer_file_takes_at_most_ten_times_the_calls(
+def test_ten_times_the_file_takes_at_most_ten_times_the_calls(
     tmp_path: Path, prepare: Callable[[Path, int], Callable[[], object]]
 ) -> None:
     """Nothing quadratic; ``tests/benchmarks/reading_growth.py`` shows the seconds."""

@@ -64,7 +64,7 @@ def measured(run: Any) -> set[str]:
     return {outcome.case.model for outcome in run.outcomes if isinstance(outcome, Measured)}
 
 
-def test_xdist_with_more_than_one_worker_is_refused_in_a_sentence(bench: Any) -> None:
+def test_xdist_with_more_than_one_worker_is_refused(bench: Any) -> None:
     bench.write(THREE)
     assert bench.run("-n2") != 0
     sentence = "the timings of cases that run at once would disturb each other"
@@ -118,7 +118,7 @@ def test_randomly_and_a_save_agree_on_what_was_measured(bench: Any) -> None:
     assert len(Store(bench.folder / ".paceline" / "baselines").load("main").entries) >= 4
 
 
-def test_timeout_by_signal_is_an_outcome_and_the_others_are_measured(bench: Any) -> None:
+def test_timeout_by_signal_is_an_outcome_of_its_case_alone(bench: Any) -> None:
     bench.write(HANGS)
     assert bench.run("--timeout=300", "--timeout-method=signal") == pytest.ExitCode.TESTS_FAILED
     (run,) = bench.runs()

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chapters import (
-    POWER,
-    tell_alarms,
-    tell_cases,
-    tell_cost,
-    tell_elsewhere,
-    tell_intervals,
-    tell_loaded,
-    tell_power,
-    tell_whole_runs,
-)
+from chapters.alarms import tell_alarms
+from chapters.cases import tell_cases
+from chapters.intervals import tell_intervals
+from chapters.other_tools import tell_peers
+from chapters.power import POWER, tell_power
+from chapters.recordings import tell_elsewhere, tell_loaded
+from chapters.whole_runs import tell_cost, tell_whole_runs
 from inventory import Machines, by_machine, foretelling_of, rows_of, tell_head
-from judge import Effort, power
+from judge.confirmation import Effort
+from judge.power import power
 from recording import Store
 from series import QUIET, recordings
-from versus import tell_peers
 from whole import read_costs, read_whole_runs
 
 from paceline.baselines.ab.settings import ABSettings

@@ -107,7 +107,7 @@ def test_generation_is_stated_of_every_model_that_generates(judged: Page, metric
 def test_terminal_and_markdown_stay_short(page: Page) -> None:
     lines = render_terminal(page, width=100, colour=False, unicode=True)
     assert len(lines) < 200
-    assert len(render_markdown(page)) < 30_000
+    assert len(render_markdown(page)) < 65_536 / 2  # half of what a comment holds
 
 
 def test_without_a_baseline_the_terminal_names_the_fastest(alone: Page) -> None:

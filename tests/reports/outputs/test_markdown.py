@@ -7,13 +7,13 @@ import unicodedata
 from dataclasses import replace
 from typing import Any
 
-from paceline.baselines.judgement.verdicts import Verdict
+from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
 from paceline.baselines.records import Case, metrics
 from paceline.reports.outputs.markdown import code, prose, render_markdown
-from paceline.reports.page.page import Page
+from paceline.reports.page.page import Page, build_page
 from paceline.reports.pictures.speedups import cell_text
 from tests.builders import make_case
-from tests.reports.pages import slow, unjudged_page
+from tests.reports.pages import NOW, slow, unjudged_page
 
 
 def test_markdown_keeps_hostile_names_inside_their_cells(hostile: Page) -> None:
@@ -72,3 +72,33 @@ def test_markdown_leaves_out_the_speed_ups_that_have_no_room(example: Page) -> N
     text = render_markdown(unjudged_page(example, *sizes))
     assert len(text) < 65_536
     assert re.search(r"… and \d+ more tables of speed-ups, in the report\.", text)
+
+
+def test_markdown_says_what_undecided_comparisons_would_have_found(example: Page) -> None:
+    """Beside each in the table that is folded away, and for all of a verdict together where nothing hides it."""
+    verdicts = (
+        ("one", Verdict.NO_CHANGE_SEEN, 0.031, metrics.LATENCY),
+        ("two", Verdict.NO_CHANGE_SEEN, 0.1256, metrics.LATENCY),
+        ("three", Verdict.INCONCLUSIVE, 0.4, metrics.LATENCY),
+        ("four", Verdict.INCONCLUSIVE, None, metrics.LATENCY),
+        ("five", Verdict.UNCHANGED, 0.02, metrics.LATENCY),
+        ("six", Verdict.NO_CHANGE_SEEN, 0.001, metrics.SIZE),
+    )
+    comparisons = tuple(
+        Comparison(Case(name, "eager", "cpu", 1), metric, 1.0, 1.0, 1.0, verdict=verdict, detectable=detectable)
+        for name, verdict, detectable, metric in verdicts
+    )
+    policy = Policy(blocks=frozenset())
+    run = replace(example.run, outcomes=())
+    text = render_markdown(build_page(Judgement(comparisons, policy, run.fingerprint), run, now=NOW))
+    assert "3 no change seen (would have found ≥ 3.1 … 12.6 %)" in text
+    assert "2 inconclusive (would have found ≥ 40.0 %)" in text
+    assert "1 unchanged" in text
+    assert "unchanged (" not in text
+    cells = {row.split(" | ")[1]: row.split(" | ")[-1] for row in text.splitlines() if "<code>" in row}
+    assert cells == {
+        code("one-eager-cpu-b1"): "≥ 3.1 % |",
+        code("two-eager-cpu-b1"): "≥ 12.6 % |",
+        code("three-eager-cpu-b1"): "≥ 40.0 % |",
+        **{code(f"{name}-eager-cpu-b1"): " |" for name in ("four", "five", "six")},
+    }

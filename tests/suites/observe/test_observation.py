@@ -8,10 +8,10 @@ from torch import nn
 from torch._C import _jit_get_all_schemas
 
 from paceline.fixtures.counting import multiply_adds
+from paceline.fixtures.counting.operators import multiplies
 from paceline.fixtures.preparation.axes import NotAppliedError, Prepared
 from paceline.suites.observe.checks import share_of_serialized_size, weights_that_take_part
-from paceline.suites.observe.observation import observe
-from paceline.suites.observe.operators import TAKING_PACKED, multiplies
+from paceline.suites.observe.observation import TAKING_PACKED, observe
 
 
 def test_weights_moved_into_one_buffer_are_known_apart() -> None:
