@@ -104,8 +104,9 @@ def _idle(optimization: Optimization) -> Optimization:
     ids=lambda value: None if isinstance(value, str) else "+".join(map(str, value)),
 )
 def test_a_link_that_did_nothing_is_named(links: tuple[Optimization, Optimization], found: str) -> None:
-    with pytest.raises(NotAppliedError, match=found):
+    with pytest.raises(NotAppliedError) as caught:
         proven(chain(*links))
+    assert found in str(caught.value)
 
 
 def test_what_is_timed_must_be_what_was_shown() -> None:

@@ -159,8 +159,9 @@ def test_a_bad_entry_is_named_with_the_way_out(changes: dict[str, str], said: st
     ],
 )
 def test_a_bad_file_is_named_with_the_way_out(text: str, said: str) -> None:
-    with pytest.raises(FormatError, match=r"^acknowledged\.toml: ") as caught:
+    with pytest.raises(FormatError) as caught:
         parse_acknowledgements(text, "acknowledged.toml")
+    assert str(caught.value).startswith("acknowledged.toml: ")
     assert said in str(caught.value)
 
 

@@ -45,12 +45,18 @@ def test_a_symbolic_link_is_written_through(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "text", "message"),
-    [("folder", "", "cannot write .*folder"), ("file/x", "", "is a file"), ("x", "\ud800", "escape it first")],
+    [
+        ("folder", "", "name a file"),
+        ("file/x", "", "that path is a file"),
+        ("x", "\ud800", "escape it first"),
+    ],
 )
 def test_a_failed_write_names_the_path_and_leaves_nothing(tmp_path: Path, name: str, text: str, message: str) -> None:
     (tmp_path / "folder" / "inner").mkdir(parents=True)
     (tmp_path / "file").write_text("old")
-    with pytest.raises(StoreError, match=message):
+    with pytest.raises(StoreError) as caught:
         write_atomically(tmp_path / name, text)
+    assert str(caught.value).startswith(f"cannot write {tmp_path / name}: ")
+    assert message in str(caught.value)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["file", "folder"]
     assert (tmp_path / "file").read_text() == "old"

@@ -51,12 +51,15 @@ def test_dropping_a_save_changes_no_line_of_another_save() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (put("format", 2), "newer paceline.*upgrade paceline$"),
+        (put("format", 2), "it has format 2, written by a newer paceline (this one reads up to 1): upgrade paceline"),
         (put("name", "../main"), "baseline name"),
-        (put("entries", 0, "save", "2020-01-01"), r"entries\[0\].save names '2020-01-01'"),
-        (put("entries", 0, "estimates", []), r"entries\[0\].estimates must not be empty"),
-        (put("entries", 0, "case", "model", 3), r"entries\[0\].case.model must be text"),
-        (lambda value: value["entries"].append(value["entries"][0]), r"entries\[3\]: mlp-.* occurs twice"),
+        (put("entries", 0, "save", "2020-01-01"), "entries[0].save names '2020-01-01', which is not among"),
+        (put("entries", 0, "estimates", []), "entries[0].estimates must not be empty"),
+        (put("entries", 0, "case", "model", 3), "entries[0].case.model must be text"),
+        (
+            lambda value: value["entries"].append(value["entries"][0]),
+            "entries[3]: mlp-eager-cpu-b1 latency_ns occurs twice",
+        ),
         (lambda value: value.pop("saves"), "saves is missing"),
         (put("more", 1), "unknown field 'more'"),
         (put("upgrade", 1), "unknown field 'upgrade'; restore it from git"),
@@ -67,9 +70,10 @@ def test_a_fault_in_a_baseline_is_named(tmp_path: Path, change: Callable[[Any], 
     change(value)
     path = tmp_path / "main.json"
     path.write_text(json.dumps(value))
-    with pytest.raises(FormatError, match=message) as caught:
+    with pytest.raises(FormatError) as caught:
         load_baseline(path)
-    assert str(path) in str(caught.value)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert message in str(caught.value)
 
 
 def test_a_merge_conflict_in_a_baseline_is_called_one(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import resource
 import signal
 import subprocess
@@ -149,8 +150,9 @@ def test_what_could_not_be_read_again_is_refused_when_written(tmp_path: Path) ->
         (measured(), "measured twice"),
     ]
     for outcome, message in bad:
-        with pytest.raises(FormatError, match=message):
+        with pytest.raises(FormatError) as caught:
             journal.append(outcome)
+        assert message in str(caught.value)
     journal.append(measured(2))
     assert read_run(journal.finish(True, {}, ())).outcomes == (measured(), measured(2))
 
@@ -183,7 +185,7 @@ def test_a_full_disk_leaves_whole_lines_and_the_run_goes_on(tmp_path: Path) -> N
     old_handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, old_limit[1]))
     try:
-        with pytest.raises(StoreError, match=r"cannot write .*r1\.jsonl\.part"):
+        with pytest.raises(StoreError, match=re.escape(f"cannot write {journal.path}: ")):
             journal.append(measured(2))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old_limit)
@@ -195,8 +197,10 @@ def test_a_full_disk_leaves_whole_lines_and_the_run_goes_on(tmp_path: Path) -> N
 
 def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("")
-    with pytest.raises(StoreError, match=r"runs.*is a file"):
+    with pytest.raises(StoreError) as caught:
         Journal.start(tmp_path / "runs", HEADER)
+    assert str(caught.value).startswith(f"cannot make {tmp_path / 'runs'}: ")
+    assert "a part of that path is a file" in str(caught.value)
 
 
 def test_run_ids_sort_by_time_and_differ() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -36,9 +38,9 @@ def test_arbitrary_content_is_refused_and_nothing_else(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x"
         path.write_bytes(data)
-        with pytest.raises(FormatError, match=str(path)):
+        with pytest.raises(FormatError, match=re.escape(str(path))):
             read_run(path)
-        with pytest.raises(FormatError, match=str(path)):
+        with pytest.raises(FormatError, match=re.escape(str(path))):
             load_baseline(path)
 
 
@@ -99,12 +101,14 @@ def test_only_the_last_line_may_be_torn(tmp_path: Path, length: int) -> None:
     start = data.rindex(b"\n", 0, length) + 1 if b"\n" in data[:length] else 0
     end = data.index(b"\n", length)
     path.write_bytes(data[:start] + data[start : (start + end) // 2] + data[end:])
-    with pytest.raises(FormatError, match=r"line \d+: not JSON"):
+    with pytest.raises(FormatError) as caught:
         read_run(path)
+    number = data[:length].count(b"\n") + 1
+    assert str(caught.value).startswith(f"{path}, line {number}: not JSON")
 
 
 FAULTS: list[tuple[int, Callable[[Any], Any], str]] = [
-    (1, put("format", 2), "newer paceline.*upgrade paceline$"),
+    (1, put("format", 2), "it has format 2, written by a newer paceline (this one reads up to 1): upgrade paceline"),
     (1, put("format", "1"), "format '1' is unknown"),
     (1, put("format", True), "unknown"),
     (1, put("id", "../x"), "run id"),
@@ -118,14 +122,14 @@ FAULTS: list[tuple[int, Callable[[Any], Any], str]] = [
     (1, put("selection", "tier", 3), "selection.tier must be text"),
     (1, put("revision", "x" * (MAX_NAME + 1)), "characters long"),
     (1, put("resumes", 0, "id", "../x"), "run id"),
-    (1, put("resumes", 0, "tests", -1), r"resumes\[0\].tests must be a whole number of at least 0"),
-    (2, put("tests", 0, 3), r"tests\[0\] must be text"),
+    (1, put("resumes", 0, "tests", -1), "resumes[0].tests must be a whole number of at least 0"),
+    (2, put("tests", 0, 3), "tests[0] must be text"),
     (2, put("settings", "tier", 3), "settings.tier must be text"),
     (2, put("colour", "red"), "unknown field 'colour'"),
     (3, put("samples", []), "must not be empty"),
     (3, put("samples", 1, -1), "nothing takes less than 0 ns"),
-    (3, put("samples", 1, "fast"), r"samples\[1\] must be a number, not str"),
-    (3, put("samples", 1, True), r"samples\[1\] must be a number"),
+    (3, put("samples", 1, "fast"), "samples[1] must be a number, not str"),
+    (3, put("samples", 1, True), "samples[1] must be a number"),
     (3, put("samples", 1, 10**400), "finite"),
     (3, put("metric", "rule", "sampledd"), "one of sampled, exact, shown"),
     (3, put("case", "batch_size", 0), "at least 1"),
@@ -155,9 +159,10 @@ def test_a_fault_is_named_with_file_and_line(
     change(value)
     lines[number - 1] = json.dumps(value).encode()
     path.write_bytes(b"\n".join(lines) + b"\n")
-    with pytest.raises(FormatError, match=message) as caught:
+    with pytest.raises(FormatError) as caught:
         read_run(path)
     assert str(caught.value).startswith(f"{path}, line {number}: ")
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -178,22 +183,23 @@ def test_lines_that_nothing_of_ours_writes(tmp_path: Path, line: bytes, message:
     path = write(tmp_path, example_run())
     lines = path.read_bytes().splitlines()
     path.write_bytes(b"\n".join([lines[0], line, *lines[1:]]) + b"\n")
-    with pytest.raises(FormatError, match=message):
+    with pytest.raises(FormatError) as caught:
         read_run(path)
+    assert message in str(caught.value)
 
 
 def test_an_outcome_that_occurs_twice_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, example_run())
     lines = path.read_bytes().splitlines()
     path.write_bytes(b"\n".join([*lines[:3], *lines[2:]]) + b"\n")
-    with pytest.raises(FormatError, match=r"line 4: resnet18-.* latency_ns occurs twice"):
+    with pytest.raises(FormatError) as caught:
         read_run(path)
+    case = example_run().outcomes[0].case
+    assert str(caught.value).startswith(f"{path}, line 4: {case.id} latency_ns occurs twice; ")
 
 
 @pytest.mark.parametrize("name", ["missing", "folder", "pipe", "nul\x00"])
 def test_what_is_no_file_is_a_store_error(tmp_path: Path, name: str) -> None:
-    import os
-
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     for read in (read_run, load_baseline):

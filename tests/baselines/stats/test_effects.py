@@ -73,7 +73,8 @@ def test_the_order_of_turns_does_not_matter(turns: tuple[Turn, ...], random: obj
 
 @pytest.mark.parametrize("value", [0.0, -1.0, math.inf, math.nan])
 def test_without_a_ratio_the_place_is_named(value: float) -> None:
-    with pytest.raises(ValueError, match=r"mlp-bf16-cpu-b1 latency_ns, epoch 1: an estimate is .* ns, so that there"):
+    message = f"mlp-bf16-cpu-b1 latency_ns, epoch 1: an estimate is {value:g} ns, so that there is no ratio"
+    with pytest.raises(ValueError, match=message):
         epoch_effect(epoch((Turn((1.0,), (2.0,)), Turn((1.0,), (value,)))))
 
 

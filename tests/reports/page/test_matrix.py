@@ -203,10 +203,9 @@ def test_runs_may_hold_parts_and_the_later_one_wins() -> None:
 
 def test_an_absent_cell_is_an_error_that_names_it() -> None:
     runs = [run_of([*full(), *full("text_transformer")[1:]])]
-    with pytest.raises(
-        IncompleteMatrixError, match=r"^1 cell of 6 in none of the runs: text_transformer-compile-cpu-b1; "
-    ):
+    with pytest.raises(IncompleteMatrixError) as caught:
         build_matrix(runs)
+    assert str(caught.value).startswith("1 cell of 6 in none of the runs: text_transformer-compile-cpu-b1; ")
     text = render_matrix(build_matrix(runs, partial=True), "")
     assert "| `compile` | **2.00×** | not in these runs |" in text
     assert "5 measured" in text
@@ -219,17 +218,18 @@ def test_names_that_must_be_there_are_missed() -> None:
     with pytest.raises(IncompleteMatrixError, match="mlp-aoti-cpu-b1"):
         build_matrix([run_of(full())], optimizations=["aoti"])
     with pytest.raises(IncompleteMatrixError, match="no run has a latency"):
-        build_matrix([run_of([Measured(make_case("mlp", "eager"), metrics.SIZE, (1.0,))])])
+        build_matrix([run_of([make_measured("mlp", 1.0, metrics.SIZE)])])
 
 
 def test_a_model_is_expected_at_its_own_batch_sizes_only() -> None:
-    larger = [Measured(Case("mlp", name, "cpu", 8), metrics.LATENCY, (1e6,)) for name in OPTIMIZATIONS]
+    larger = [make_measured(make_case("mlp", name, 8), 1e6) for name in OPTIMIZATIONS]
     complete = [*full(), *larger, *full("text_transformer")]
     assert [(one.batch_size, one.models) for one in build_matrix([run_of(complete)]).tables] == [
         (1, MODELS), (8, ("mlp",))]  # fmt: skip
     elsewhere = [Measured(Case("mlp", name, "cuda:0", 1), metrics.LATENCY, (1e6,)) for name in OPTIMIZATIONS]
-    with pytest.raises(IncompleteMatrixError, match=r"3 cells of 12 .*text_transformer-eager-cuda:0-b1"):
+    with pytest.raises(IncompleteMatrixError) as caught:
         build_matrix([run_of([*full(), *full("text_transformer"), *elsewhere])])
+    assert str(caught.value).startswith("3 cells of 12 in none of the runs: text_transformer-eager-cuda:0-b1, ")
 
 
 def test_the_document_says_how_it_was_made() -> None:

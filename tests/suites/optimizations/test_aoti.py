@@ -91,7 +91,7 @@ def test_a_compilation_that_is_cut_leaves_nothing(raised: BaseException, monkeyp
     ("last_words", "reason"),
     [
         ("kill -SEGV $$", "a process that loads AOTInductor's package is ended by SIGSEGV"),
-        ("echo no such kernel >&2; exit 1", r"AOTInductor's package cannot be loaded \(no such kernel\)"),
+        ("echo no such kernel >&2; exit 1", "AOTInductor's package cannot be loaded (no such kernel)"),
     ],
 )
 def test_a_package_that_cannot_be_loaded_ends_another_process(
@@ -101,5 +101,6 @@ def test_a_package_that_cannot_be_loaded_ends_another_process(
     python.write_text(f"#!/bin/sh\n{last_words}\n", "utf-8")
     python.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(python))
-    with pytest.raises(UnsupportedError, match=reason):
+    with pytest.raises(UnsupportedError) as caught:
         _refuse_crash(tmp_path / "model.pt2")
+    assert reason in str(caught.value)

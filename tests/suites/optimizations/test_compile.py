@@ -121,7 +121,7 @@ def compiled_for_gradients(model: nn.Module, x: torch.Tensor) -> Prepared:
         (undone, "no compiled graph ran", True),
         (forced_to_eager, "no compiled graph ran", True),
         (broken_everywhere, "2 of 2 matrix products and convolutions still run outside", True),
-        (compiled_for_gradients, r"compiled 1 frame\(s\) again", False),
+        (compiled_for_gradients, "compiled 1 frame(s) again", False),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
@@ -131,8 +131,9 @@ def test_evidence_rejects(fake: Callable[[nn.Module, torch.Tensor], Prepared], s
     if warms:
         with torch.inference_mode():
             prepared.call(x)
-    with pytest.raises(NotAppliedError, match=says):
+    with pytest.raises(NotAppliedError) as caught:
         prove(Net().eval(), prepared)
+    assert says in str(caught.value)
 
 
 def test_plain_functions_compile_and_modes_are_variants() -> None:
