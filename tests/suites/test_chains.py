@@ -122,8 +122,9 @@ def test_what_is_timed_must_be_what_was_shown() -> None:
 
 def test_a_link_that_cannot_follow_gives_its_reason() -> None:
     """The reason is that of the link on what it receives, not on the untouched model, which it could have taken."""
-    with pytest.raises(UnsupportedError, match=r"prune_structured, after int8_dynamic: .*no weights"):
+    with pytest.raises(UnsupportedError) as caught:
         chain(INT8_DYNAMIC, PRUNE_STRUCTURED).apply(nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8)), torch.ones(1, 8))
+    assert str(caught.value).startswith("prune_structured, after int8_dynamic: no weights as parameters that inputs ")
 
 
 def test_a_chain_is_unsupported_where_its_first_link_is() -> None:

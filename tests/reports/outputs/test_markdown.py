@@ -74,7 +74,7 @@ def test_markdown_leaves_out_the_speed_ups_that_have_no_room(example: Page) -> N
     assert re.search(r"… and \d+ more tables of speed-ups, in the report\.", text)
 
 
-def test_markdown_says_what_undecided_comparisons_would_have_found(example: Page) -> None:
+def test_markdown_says_which_change_would_have_been_found(example: Page) -> None:
     """Beside each in the table that is folded away, and for all of a verdict together where nothing hides it."""
     verdicts = (
         ("one", Verdict.NO_CHANGE_SEEN, 0.031, metrics.LATENCY),

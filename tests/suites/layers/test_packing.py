@@ -42,9 +42,16 @@ def test_the_first_number_is_the_lowest() -> None:
     assert pack(torch.tensor([1, 2, 0, 3]), 2).tolist() == [0b11_00_10_01]
 
 
-@pytest.mark.parametrize(("values", "bits"), [([16], 4), ([-1], 4), ([0], 3)])
-def test_what_does_not_fit_is_refused(values: list[int], bits: int) -> None:
-    with pytest.raises(ValueError, match=r"do not (fit|divide)"):
+@pytest.mark.parametrize(
+    ("values", "bits", "message"),
+    [
+        ([16], 4, "values from 16 to 16 do not fit in 4 bits"),
+        ([-1], 4, "values from -1 to -1 do not fit in 4 bits"),
+        ([0], 3, "3 bits do not divide a byte"),
+    ],
+)
+def test_what_does_not_fit_is_refused(values: list[int], bits: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         pack(torch.tensor(values), bits)
 
 

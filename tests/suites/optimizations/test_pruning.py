@@ -238,8 +238,9 @@ def test_an_output_without_gradients_is_unsupported() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return super().forward(x).argmax(-1)
 
-    with pytest.raises(UnsupportedError, match=r"no gradient with respect to the weights \(RuntimeError: one of"):
+    with pytest.raises(UnsupportedError) as caught:
         PRUNE_SENSITIVITY.apply(Overwriting(4, 3), torch.randn(1, 4))
+    assert "no gradient with respect to the weights (RuntimeError: one of" in str(caught.value)
     with pytest.raises(UnsupportedError, match="does not depend on any weight to first order"):
         PRUNE_SENSITIVITY.apply(Classes(4, 3), torch.randn(1, 4))
 
