@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -148,6 +149,13 @@ def named(path: Path) -> Iterator[tuple[str, int]]:
 def test_the_order_names_every_package(folder: str) -> None:
     packages = {path.parent.name for path in (ROOT / folder).glob("*/__init__.py")}
     assert packages == set(ORDER[folder])
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_guide_lists_the_packages_in_their_order(folder: str) -> None:
+    section = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition(f"\n### Packages of `{folder}/`\n")[2]
+    rows = re.findall(r"^\| `(\w+)` \|", section.partition("\n###")[0], re.MULTILINE)
+    assert tuple(rows) == ORDER[folder]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=place_of)
