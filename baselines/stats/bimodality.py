@@ -23,7 +23,7 @@ MOST_SAMPLES = 1000
 """Longer series are thinned to every so-manyth sample: more would take seconds and show no larger peak."""
 CRITICAL = 0.72
 """√n · dip of uniform samples is larger than this in fewer than 1 of 1,000 cases, for n from 40 to 1,000
-(``pytest tests/baselines/test_baselines_disturbance.py -k critical``)."""
+(``pytest tests/baselines/stats/test_bimodality.py -k critical``)."""
 LEAST_SHARE = 0.1
 """A choice: what fewer of the calls do is a tail, such as a neighbour makes."""
 LEAST_GAP = 0.03

@@ -50,7 +50,7 @@ class Row:
     def would_have_found(self) -> float | None:
         """The change (a fraction) that an undecided comparison of what scatters would have found; else ``None``."""
         compared = self.comparison
-        return compared.detectable if compared.verdict in _UNDECIDED and self.metric.rule == "sampled" else None
+        return compared.detectable if compared.verdict in _UNDECIDED and self.metric.judging.scatters else None
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def _is_tried(model: str, optimization: str) -> bool:
     return optimization in tried or (model, optimization) in UNSUPPORTED
 
 
-# Model by model, so that each is built once. test_optimizations_compile.py compiles.
+# Model by model, so that each is built once. optimizations/test_compile.py compiles.
 PAIRS = [pair for pair in itertools.product(MODELS, WITHOUT_COMPILER) if _is_tried(*map(str, pair))]
 MOST_LOSS = {"tied_weights": 10.0}
 """Shared weights no longer fit the batch norms behind them, and nothing trains them here."""

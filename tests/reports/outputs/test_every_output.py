@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from paceline.baselines.judgement.verdicts import Judgement, Policy
-from paceline.baselines.records import Level, Measured, Note, metrics
+from paceline.baselines.records import Level, Note
 from paceline.reports.outputs.frame import run_frame
 from paceline.reports.outputs.html import render_html
 from paceline.reports.outputs.json_document import render_json
@@ -20,7 +20,7 @@ from paceline.reports.outputs.matrix import render_matrix
 from paceline.reports.outputs.terminal import render_terminal
 from paceline.reports.page.matrix import build_matrix
 from paceline.reports.page.page import Page, build_page
-from tests.builders import make_case
+from tests.builders import make_case, make_measured
 from tests.reports.pages import NOW, slow, unjudged_page
 
 
@@ -46,8 +46,8 @@ def test_every_output_says_that_zero_has_no_ratio(
 ) -> None:
     evidence = (Note(Level.INFO, "evidence", "proven"),)
     outcomes = (
-        Measured(make_case(), metrics.LATENCY, (1e6,) * 20),
-        Measured(make_case("mlp", "bf16"), metrics.LATENCY, samples, reference, evidence),
+        make_measured("mlp", (1e6,) * 20),
+        make_measured(make_case("mlp", "bf16"), samples, reference_samples=reference, notes=evidence),
     )
     run = replace(example.run, outcomes=outcomes)
     page = build_page(Judgement((), Policy(), run.fingerprint), run, now=NOW)
@@ -95,5 +95,5 @@ def test_no_output_says_a_code_where_it_has_a_sentence(example: Page, unjudged: 
         sentences = [one.note.sentence for one in page.case_notes] + [note.sentence for note in page.notes]
         assert codes
         for code_name in codes:
-            assert not re.search(rf": {code_name}\\b", said) or any(code_name in one for one in sentences)
+            assert not re.search(rf": {code_name}\b", said) or any(code_name in one for one in sentences)
         assert all(one.sentence in said or prose(one.sentence) in said for one in page.case_notes)

@@ -7,12 +7,12 @@ import unicodedata
 from dataclasses import replace
 from typing import Any
 
-from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
+from paceline.baselines.judgement.verdicts import Judgement, Policy, Verdict
 from paceline.baselines.records import Case, metrics
 from paceline.reports.outputs.markdown import code, prose, render_markdown
 from paceline.reports.page.page import Page, build_page
 from paceline.reports.pictures.speedups import cell_text
-from tests.builders import make_case
+from tests.builders import make_case, make_comparison
 from tests.reports.pages import NOW, slow, unjudged_page
 
 
@@ -85,7 +85,7 @@ def test_markdown_says_what_undecided_comparisons_would_have_found(example: Page
         ("six", Verdict.NO_CHANGE_SEEN, 0.001, metrics.SIZE),
     )
     comparisons = tuple(
-        Comparison(Case(name, "eager", "cpu", 1), metric, 1.0, 1.0, 1.0, verdict=verdict, detectable=detectable)
+        make_comparison(name, verdict, 1.0, metric=metric, base=1.0, detectable=detectable)
         for name, verdict, detectable, metric in verdicts
     )
     policy = Policy(blocks=frozenset())

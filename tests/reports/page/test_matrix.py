@@ -69,9 +69,9 @@ def found(matrix_of: Sequence[Run], model: str, optimization: str) -> MatrixCell
 def test_a_measured_cell_has_speed_size_and_difference() -> None:
     one = make_case("mlp", "compile")
     beside = [
-        Measured(one, metrics.SIZE, (1e4,), notes=PROVEN),
-        Measured(one, metrics.COMPRESSION_RATE, (4.0,)),
-        Measured(one, metrics.DIFFERENCE, (0.0125,), notes=PROVEN),
+        make_measured(one, 1e4, metrics.SIZE, notes=PROVEN),
+        make_measured(one, 4.0, metrics.COMPRESSION_RATE),
+        make_measured(one, 0.0125, metrics.DIFFERENCE, notes=PROVEN),
     ]
     cell = found([run_of([*full(), *beside])], "mlp", "compile")
     assert (cell.state, cell.size_ratio, cell.difference) == ("measured", 0.25, 0.0125)
@@ -148,7 +148,7 @@ def test_what_was_timed_without_evidence_is_a_fault(pytester: pytest.Pytester) -
 @pytest.mark.parametrize(("metric", "what"), [(metrics.SIZE, "size"), (metrics.DIFFERENCE, "difference")])
 def test_a_value_without_evidence_is_a_fault_and_not_shown(metric: Metric, what: str) -> None:
     one = make_case("mlp", "compile")
-    outcomes = [*full(), Measured(one, metric, (0.25,)), Measured(one, metrics.COMPRESSION_RATE, (4.0,))]
+    outcomes = [*full(), make_measured(one, 0.25, metric), make_measured(one, 4.0, metrics.COMPRESSION_RATE)]
     matrix = build_matrix([run_of(outcomes)])
     cell = found(matrix.runs, "mlp", "compile")
     assert (cell.state, [(lack.what, lack.cause) for lack in cell.lacks]) == ("measured", [(what, UNPROVEN)])

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
-from paceline.baselines.records import Case, Conditions, Difference, Fingerprint, Level, Measured, Metric, Note, Run
+from paceline.baselines.judgement.verdicts import Verdict
+from paceline.baselines.records import Conditions, Difference, Level, Metric, Note
 from paceline.baselines.records.side_changes import Commit, FileChange, SideChanges
 from paceline.reports.outputs.html import render_html
 from paceline.reports.outputs.json_document import render_json
@@ -87,11 +87,11 @@ def test_what_all_epochs_say_replaces_what_the_last_one_says(code: str) -> None:
 
 
 @pytest.mark.parametrize(("turn_calls", "said"), [(40, " in turns"), (None, "")])
-def test_the_conditions_of_a_value_say_whether_the_sides_took_turns(turn_calls: int | None, said: str) -> None:
+def test_conditions_say_whether_the_sides_took_turns(turn_calls: int | None, said: str) -> None:
     faults = Metric("page_faults", "faults", "lower", "sampled")
-    case = Case("net", "eager", "cpu", 1)
-    value = Measured(case, faults, (64.0,), conditions=Conditions(1.0, 1.0, 2, turn_calls=turn_calls))
-    found = Comparison(case, faults, 64.0, 64.0, 1.0, epochs=(0.0, 0.0), stage="screen")
-    run = Run("r", Fingerprint({}), "b" * 40, True, "2026-01-01T00:00:00Z", {}, True, (value,))
-    made = build_page(Judgement((found,), Policy(), run.fingerprint), run, now=NOW)
+    value = make_measured("net", 64.0, faults, conditions=Conditions(1.0, 1.0, 2, turn_calls=turn_calls))
+    found = make_comparison(
+        "net", Verdict.INCONCLUSIVE, 1.0, metric=faults, base=64.0, epochs=(0.0, 0.0), stage="screen"
+    )
+    made = build_page(make_judgement(found, baseline=""), make_run(value), now=NOW)
     assert made.rows[0].evidence == f"2 epochs of two fresh processes{said}"

@@ -1,4 +1,4 @@
-"""Exported and frozen graphs, and each evidence broken on purpose; test_optimizations_aoti.py compiles."""
+"""Exported and frozen graphs, and each evidence broken on purpose; test_aoti.py compiles."""
 
 from __future__ import annotations
 
