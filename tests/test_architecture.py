@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -38,9 +39,10 @@ ORDER = {
 }
 """A folder's packages: each imports those before it alone. The folder's own modules come last."""
 MOST_MODULES, MOST_LINES = 12, 350
-ENTRY_POINTS = ("paceline.fixtures.plugin", "paceline.suites.plugin")
+LIGHT = ("paceline.fixtures.plugin", "paceline.suites.plugin", "paceline.fixtures.chains")
+"""The entry points, which every pytest run of an environment loads, and what choosing cases loads besides."""
 HEAVY = {"torch", "torchvision", "pandas", "numpy", "scipy"}
-"""None of these is loaded by the entry points, which every pytest run of an environment loads."""
+"""None of these is loaded by them."""
 LAZY = {"torch", "torchvision", "pandas"}
 """Nor are these imported at module level by any module of the instrument."""
 EAGERLY_LOADED = (
@@ -107,13 +109,13 @@ def test_what_every_pytest_run_loads_is_light(path: Path) -> None:
     assert not heavy
 
 
-@pytest.mark.parametrize("plugin", ENTRY_POINTS)
-def test_an_entry_point_loads_nothing_heavy(plugin: str) -> None:
-    """In an interpreter of its own, with whatever the plugin's own imports load in turn."""
-    code = f"import json, sys, {plugin}; print(json.dumps(sorted(sys.modules)))"
+@pytest.mark.parametrize("module", LIGHT)
+def test_what_starts_a_run_loads_nothing_heavy(module: str) -> None:
+    """In an interpreter of its own, with whatever its own imports load in turn."""
+    code = f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(json.loads(done.stdout))
-    assert plugin in loaded
+    assert module in loaded
     assert not loaded & HEAVY
 
 
@@ -148,6 +150,13 @@ def named(path: Path) -> Iterator[tuple[str, int]]:
 def test_the_order_names_every_package(folder: str) -> None:
     packages = {path.parent.name for path in (ROOT / folder).glob("*/__init__.py")}
     assert packages == set(ORDER[folder])
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_guide_lists_the_packages_in_their_order(folder: str) -> None:
+    section = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition(f"\n### Packages of `{folder}/`\n")[2]
+    rows = re.findall(r"^\| `(\w+)` \|", section.partition("\n###")[0], re.MULTILINE)
+    assert tuple(rows) == ORDER[folder]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=place_of)

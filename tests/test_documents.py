@@ -118,40 +118,6 @@ def test_files_and_make_targets_that_are_named_exist(document: str) -> None:
     assert set(re.findall(r"`?\bmake (\w+)\b`", text)) | set(re.findall(r"^make (\w+)", text, re.MULTILINE)) <= targets
 
 
-# -- the layout --------------------------------------------------------------------------------------------------------
-
-
-def order_of_packages(folder: str) -> list[str]:
-    """The packages of a top folder as CONTRIBUTING lists them: each imports only from those above it."""
-    rows, *_ = tables("CONTRIBUTING.md", f"Packages of `{folder}/`")
-    return [row[0] for row in rows]
-
-
-def imports_within(folder: str) -> Iterator[tuple[str, str, str]]:
-    """Of each import between two packages of a top folder: the module, its package and the one that it imports from."""
-    packages = {path.parent.name for path in (ROOT / folder).glob("*/__init__.py")}
-    for path in sorted((ROOT / folder).glob("*/**/*.py")):
-        module, package = path.relative_to(ROOT).as_posix(), path.relative_to(ROOT / folder).parts[0]
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                names = [f"{node.module}.{alias.name}" for alias in node.names]
-            else:
-                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            for name in names:
-                other = f"{name}...".removeprefix(f"paceline.{folder}.").split(".")[0]
-                if name.startswith(f"paceline.{folder}.") and other in packages - {package}:
-                    yield module, package, other
-
-
-@pytest.mark.parametrize("folder", ["baselines", "fixtures", "reports", "suites"])
-def test_packages_are_listed_in_an_order_that_imports_keep(folder: str) -> None:
-    order = order_of_packages(folder)
-    assert sorted(order) == sorted(path.parent.name for path in (ROOT / folder).glob("*/__init__.py"))
-    found = list(imports_within(folder))
-    assert len(found) > 3
-    assert [one for one in found if order.index(one[2]) > order.index(one[1])] == []
-
-
 # -- tables ------------------------------------------------------------------------------------------------------------
 
 

@@ -25,14 +25,14 @@ class NoRatioError(ValueError):
     """An estimate is zero, negative or not finite, so that no ratio to it exists."""
 
 
-class Sides(NamedTuple):
+class TurnEstimates(NamedTuple):
     """The estimates of a build's turns, in the metric's unit and in the order of the turns."""
 
     base: Array
     new: Array
 
 
-def turn_estimates(epoch: Epoch) -> tuple[Sides, ...]:
+def turn_estimates(epoch: Epoch) -> tuple[TurnEstimates, ...]:
     """The estimate (:func:`paceline.baselines.stats.samples.estimate`) of each turn of both sides, by build.
 
     Raises
@@ -44,7 +44,7 @@ def turn_estimates(epoch: Epoch) -> tuple[Sides, ...]:
     if not turns or not all(turns) or not all(turn.base and turn.new for of_build in turns for turn in of_build):
         raise ValueError(f"{_place(epoch)}: an epoch needs turns, and each turn samples of both sides")
     return tuple(
-        Sides(
+        TurnEstimates(
             np.array([_estimate(epoch.metric, turn.base) for turn in of_build]),
             np.array([_estimate(epoch.metric, turn.new) for turn in of_build]),
         )
@@ -75,7 +75,7 @@ def epoch_effect(epoch: Epoch) -> float:
     return effect_of(epoch, turn_estimates(epoch))
 
 
-def effect_of(epoch: Epoch, builds: Sequence[Sides]) -> float:
+def effect_of(epoch: Epoch, builds: Sequence[TurnEstimates]) -> float:
     """:func:`epoch_effect` where the estimates of the epoch's turns are there already."""
     both = np.concatenate([side for sides in builds for side in sides])
     if not (np.isfinite(both) & (both > 0)).all():

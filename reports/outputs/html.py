@@ -17,7 +17,7 @@ from paceline.baselines.judgement.verdicts import ORDER, Verdict
 from paceline.baselines.records import Level, Note
 from paceline.baselines.text.visible import visible
 from paceline.reports.page.by_model import FULL_ROWS, group_by_model
-from paceline.reports.page.details import Distribution, Side
+from paceline.reports.page.details import Distribution, SampleSet
 from paceline.reports.page.page import Page
 from paceline.reports.page.rows import Row
 from paceline.reports.pictures import svg
@@ -217,7 +217,7 @@ def _charts(one: Distribution) -> Markup:
     return cumulative + svg.series(sides, f"{name}, in order", axis)
 
 
-def _percentiles(one: Distribution) -> tuple[str, list[tuple[Side, list[str]]]]:
+def _percentiles(one: Distribution) -> tuple[str, list[tuple[SampleSet, list[str]]]]:
     """The unit, and for each side with percentiles their texts; a side lacks those that its samples cannot bound."""
     sides = [side for side in one.sides if side.percentiles]
     unit, texts = quantities.column([value for side in sides for value in side.percentiles.values()], one.metric.unit)

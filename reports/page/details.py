@@ -14,7 +14,7 @@ from paceline.reports.page.rows import outcomes_by_key
 
 
 @dataclass(frozen=True)
-class Side:
+class SampleSet:
     """One side of a distribution. ``samples`` are in the order they were taken; for ``kind`` ``"estimates"`` they are
     the estimates of a baseline's processes, which is all that a baseline keeps."""
 
@@ -29,7 +29,7 @@ class Distribution:
     """The samples of one metric, this run's last."""
 
     metric: Metric
-    sides: tuple[Side, ...]
+    sides: tuple[SampleSet, ...]
 
     @property
     def percentile_names(self) -> tuple[str, ...]:
@@ -133,13 +133,13 @@ def _detail(
 def _distribution(measured: Measured, compared: Comparison | None, base: tuple[float, ...]) -> Distribution:
     sides = []
     if base:
-        sides.append(Side("base", "baseline", base, _spread(base)))
+        sides.append(SampleSet("base", "baseline", base, _spread(base)))
     elif compared is not None and compared.base_estimates:
-        sides.append(Side("estimates", "baseline, one estimate a process", compared.base_estimates, {}))
+        sides.append(SampleSet("estimates", "baseline, one estimate a process", compared.base_estimates, {}))
     if measured.reference_samples and not base:
         reference = measured.reference_samples
-        sides.append(Side("reference", "eager reference", reference, _spread(reference)))
-    sides.append(Side("new", "this run", measured.samples, _spread(measured.samples)))
+        sides.append(SampleSet("reference", "eager reference", reference, _spread(reference)))
+    sides.append(SampleSet("new", "this run", measured.samples, _spread(measured.samples)))
     return Distribution(measured.metric, tuple(sides))
 
 
