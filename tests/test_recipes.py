@@ -109,11 +109,20 @@ def make_old_environment(folder: Path) -> None:
     (site / "lent.pth").write_text("".join(f"import site; site.addsitedir({entry!r})\n" for entry in lent), "utf-8")
 
 
+ALWAYS = ("README.md", "docs/how-to/hugging-face.md")
+"""Followed in every run of the tests; the others take turns."""
 PREPARED: Mapping[str, Callable[[Path], None]] = {VERSIONS: make_old_environment}
 """What stands in for a block that is not run."""
 
 
-@pytest.mark.parametrize("document", [document for document in RECIPES if document != ACTIONS])
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(document, marks=() if document in ALWAYS else pytest.mark.slow)
+        for document in RECIPES
+        if document != ACTIONS
+    ],
+)
 def test_a_recipe_does_as_it_says(document: str, reader: Reader) -> None:
     PREPARED.get(document, lambda folder: None)(reader.folder)
     assert reader.follow(document) > 0
@@ -157,6 +166,7 @@ def test_the_workflow_fetches_the_target_branch_and_installs_what_it_names(reade
     assert {"paceline", "torch"} <= names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "code", "said"), [(512, 0, "Passed"), (640, 10, "Blocked")])
 def test_the_workflow_judges_a_pull_request(width: int, code: int, said: str, reader: Reader) -> None:
     reader.follow(ACTIONS)
@@ -176,6 +186,7 @@ def test_the_workflow_judges_a_pull_request(width: int, code: int, said: str, re
     assert kept == {"report.html", "report.md", "report.xml"}
 
 
+@pytest.mark.slow
 def test_the_workflow_passes_where_the_base_has_no_benchmarks(reader: Reader) -> None:
     reader.type('git init --quiet; git commit --quiet --allow-empty --message "Nothing yet"; git rev-parse HEAD')
     base = reader.output
