@@ -11,7 +11,8 @@ SLOW = $(if $(PART),--part=$(PART)) --durations=10
 PEERS := .paceline/peers
 MINUTES ?= 60
 PACKAGES := baselines fixtures reports suites
-SUBJECT := tests/baselines tests/reports tests/suites tests/report_card
+# One half of the tests; the other one is everything else.
+SUBJECT := tests/baselines tests/reports tests/suites tests/report_card tests/compatibility tests/walkthroughs
 
 .PHONY: bench test test-subject test-instrument test-slow test-faults test-all report-card lint types format clean
 

@@ -91,7 +91,11 @@ def _skip_unless_exits_are_refused() -> None:
         "while True: pass",
         "ctypes.CDLL(None).sleep(60)",
         "try:\n    time.sleep(60)\nexcept Exception: pass",
-        "for _ in range(3):\n    try:\n        time.sleep(60)\n    except BaseException: pass",
+        # Each call goes on for three seconds: one case after the other takes minutes.
+        pytest.param(
+            "for _ in range(3):\n    try:\n        time.sleep(60)\n    except BaseException: pass",
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["sleep", "loop", "native", "swallows", "swallows everything"],
 )
