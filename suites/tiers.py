@@ -71,6 +71,9 @@ DEFAULT: Mapping[str, Pairs] = {
 """A desk run of minutes: named pairs, few of them compiled, since a cold compilation takes up to half a minute. Large
 models in half precision are left to the full tier: a CPU without instructions for it takes seconds a call."""
 
+_LEFT_TO_FULL = frozenset({"resnet18"})
+"""A call takes minutes under valgrind, where vector code is emulated."""
+
 NAMED = {"smoke": SMOKE, "default": DEFAULT}
 
 
@@ -86,4 +89,6 @@ def pairs(tier: str, suite: str) -> Pairs:
         every = tuple(optimization.name for optimization in OPTIMIZATIONS)
         return {model.name: every for model in MODELS}
     named = NAMED[tier].get(suite, {})
+    if suite == "instructions":
+        named = {model: every for model, every in NAMED[tier]["latency"].items() if model not in _LEFT_TO_FULL}
     return {model.name: named.get(model.name, ()) for model in MODELS}

@@ -31,7 +31,7 @@ ALSO = {"fixtures/run/finish.py": {"reports"}}
 ORDER = {
     "baselines": ("text", "records", "files", "stats", "judgement", "stored", "ab"),
     "fixtures": (
-        *("console", "values", "devices", "host", "timing", "preparation", "counting"),
+        *("console", "values", "devices", "host", "timing", "preparation", "counting", "instructions"),
         *("processes", "measurements", "collection", "ab", "run"),
     ),
     "reports": ("wording", "pictures", "page", "outputs", "command"),

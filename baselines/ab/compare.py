@@ -18,7 +18,7 @@ from paceline.baselines.ab.decide import Decision, as_loss, cleared, decide, wou
 from paceline.baselines.ab.screen import Screen
 from paceline.baselines.ab.series import Series, merged, series_by_key
 from paceline.baselines.ab.settings import ABSettings
-from paceline.baselines.judgement.exact import differs, judge_exact
+from paceline.baselines.judgement.exact import differs, judge_exact, not_deterministic
 from paceline.baselines.judgement.verdicts import Comparison, Policy, Stage, Verdict, severity
 from paceline.baselines.records import Epoch, Key, Level, Note
 from paceline.baselines.stats.signed_rank import hodges_lehmann, walsh_interval
@@ -77,7 +77,7 @@ def compare_epochs(
         if not series.metric.judging.scatters:
             together = merged(screened.get(key), confirmed.get(key))
             started = _start(together, stage, (*notes.get(key, ()), *_moving(together)))
-            comparisons.append(judge_exact(started, statistics.median(together.base), statistics.median(together.new)))
+            comparisons.append(_judged_exactly(started, together))
         elif series.fault:
             comparisons.append(dataclasses.replace(started, reason=series.fault))
         elif key in decisions:
@@ -104,6 +104,15 @@ def _start(series: Series, stage: Stage, notes: Sequence[Note]) -> Comparison:
         epochs=effects,
         stage=stage,
     )
+
+
+def _judged_exactly(started: Comparison, series: Series) -> Comparison:
+    """The verdict on what should not scatter: none where it did so within a process of either side."""
+    turns = [turn for epoch in series.epochs for build in epoch.builds for turn in build.turns]
+    for samples in (side for turn in turns for side in (turn.base, turn.new)):
+        if differs(series.metric, samples):
+            return not_deterministic(started, samples)
+    return judge_exact(started, statistics.median(series.base), statistics.median(series.new))
 
 
 def _confirmed(started: Comparison, decision: Decision, settings: ABSettings) -> Comparison:

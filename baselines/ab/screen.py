@@ -127,8 +127,13 @@ def suspects(screen: Sequence[Epoch], settings: ABSettings, policy: Policy) -> t
 
 def unsettled(screen: Sequence[Epoch]) -> frozenset[Key]:
     """The cases and metrics of which further epochs of a screen can tell more: what is sampled, and what is exact and
-    differs between the sides (whether it really does not scatter). Raises as :func:`suspects`."""
-    return frozenset(key for key, one in series_by_key(screen).items() if one.metric.judging.scatters or one.has_moved)
+    differs between the sides (whether it really does not scatter). Counted instructions tell within one process whether
+    they do. Raises as :func:`suspects`."""
+    return frozenset(
+        key
+        for key, one in series_by_key(screen).items()
+        if one.metric.judging.scatters or (one.has_moved and one.metric.scope != "counting")
+    )
 
 
 def plan(screen: Sequence[Epoch], found: Collection[Key], settings: ABSettings, policy: Policy) -> Mapping[Key, int]:

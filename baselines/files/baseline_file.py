@@ -10,17 +10,18 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from paceline.baselines.files import codec
+from paceline.baselines.files import codec, profile_codec
 from paceline.baselines.files.atomic import FormatError, NewerFormatError, check_name, read_bytes
 from paceline.baselines.files.strict_json import Fields, moment, parse_json
 from paceline.baselines.records import FORMAT, Baseline, Entry, Key, Save
+from paceline.baselines.records.baseline import counting_label
 
 __all__ = ["FormatError", "dump_baseline", "entry_order", "load_baseline", "parse_baseline"]
 
 
 def entry_order(entry: Entry) -> tuple[Any, ...]:
-    """The order of entries: by case, then metric."""
-    return entry.key.sort_key
+    """The order of entries: by case, then metric, then the way of counting."""
+    return (*entry.key.sort_key, entry.counting)
 
 
 def dump_baseline(baseline: Baseline) -> str:
@@ -45,7 +46,11 @@ def _dump(baseline: Baseline) -> str:
         f"{_compact(label)}: {_compact(codec.save_to_json(save))}"
         for label, save in zip(labels, baseline.saves, strict=True)
     ]
+    lost = {entry.counting for entry in baseline.entries} - {"", *baseline.counting}
+    if lost:
+        raise FormatError(f"entries were counted in ways that are not there: {', '.join(sorted(lost))}")
     entries = [_compact(_entry_to_json(entry, labels)) for entry in sorted(baseline.entries, key=entry_order)]
+    ways = [f"{_compact(label)}: {_compact(codec.ordered(way))}" for label, way in sorted(baseline.counting.items())]
     fingerprint = codec.fingerprint_to_json(baseline.fingerprint)
     parts = [f"{_compact(part)}: {_block('{}', _members(fingerprint[part]), 2)}" for part in ("key", "details")]
     fields = [
@@ -53,6 +58,7 @@ def _dump(baseline: Baseline) -> str:
         '"kind": "baseline"',
         f'"name": {_compact(baseline.name)}',
         f'"fingerprint": {_block("{}", parts, 1)}',
+        *([f'"counting": {_block("{}", ways, 1)}'] if ways else []),
         f'"saves": {_block("{}", saves, 1)}',
         f'"entries": {_block("[]", entries, 1)}',
     ]
@@ -87,12 +93,17 @@ def _labels(saves: tuple[Save, ...]) -> list[str]:
 def _entry_to_json(entry: Entry, labels: list[str]) -> codec.Json:
     if not 0 <= entry.save < len(labels):
         raise FormatError(f"{entry.case} {entry.metric.name} belongs to save {entry.save}, which is not there")
-    return {
+    result: codec.Json = {
         "case": codec.case_to_json(entry.case),
         "metric": codec.metric_to_json(entry.metric),
         "estimates": [codec.plain(entry.metric.judging.shortened(estimate)) for estimate in entry.estimates],
         "save": labels[entry.save],
     }
+    if entry.counting:
+        result["counting"] = entry.counting
+    if entry.profile is not None:
+        result["profile"] = profile_codec.profile_to_json(entry.profile)
+    return result
 
 
 def load_baseline(path: Path) -> Baseline:
@@ -129,18 +140,30 @@ def _parse(data: bytes) -> Baseline:
     name = fields.text("name")
     check_name(name, "baseline name")
     fingerprint = codec.fingerprint_from_json(fields.child("fingerprint"))
+    counting = _ways_of_counting(fields.child("counting")) if "counting" in fields else {}
     saves = _saves(fields.child("saves"))
     position = {label: index for index, label in enumerate(saves)}
-    seen: set[Key] = set()
+    seen: set[tuple[Key, str]] = set()
     entries = []
     for index, value in enumerate(fields.items("entries")):
         entry = _entry(Fields(value, f"entries[{index}]"), position)
-        if entry.key in seen:
+        if entry.place in seen:
             raise FormatError(f"entries[{index}]: {entry.key} occurs twice")
-        seen.add(entry.key)
+        if entry.counting and entry.counting not in counting:
+            raise FormatError(f"entries[{index}] is counted in the way {entry.counting[:100]!r}, which is not there")
+        seen.add(entry.place)
         entries.append(entry)
     fields.end()
-    return Baseline(name, fingerprint, tuple(saves.values()), tuple(sorted(entries, key=entry_order)))
+    return Baseline(name, fingerprint, tuple(saves.values()), tuple(sorted(entries, key=entry_order)), counting)
+
+
+def _ways_of_counting(fields: Fields) -> dict[str, dict[str, str]]:
+    result = {}
+    for label in fields.names:
+        result[label] = fields.texts(label)
+        if label != counting_label(result[label]):
+            raise FormatError(f"{fields.place(label)} was edited: its label no longer belongs to it")
+    return result
 
 
 def _saves(fields: Fields) -> dict[str, Save]:
@@ -158,5 +181,9 @@ def _entry(fields: Fields, position: dict[str, int]) -> Entry:
     label = fields.text("save")
     if label not in position:
         raise FormatError(f"{fields.place('save')} names {label[:100]!r}, which is not among the saves")
+    counting = fields.text("counting") if "counting" in fields else ""
+    if bool(counting) is not (metric.scope == "counting"):
+        raise FormatError(f"{fields.place('counting')} stands with what counts instructions, and nowhere else")
+    profile = profile_codec.profile_from_json(fields.child("profile")) if "profile" in fields else None
     fields.end()
-    return Entry(case, metric, estimates, position[label])
+    return Entry(case, metric, estimates, position[label], counting, profile)

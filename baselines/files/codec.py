@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from paceline.baselines.files.atomic import FormatError, NewerFormatError, check_name
+from paceline.baselines.files.profile_codec import profile_from_json, profile_to_json
 from paceline.baselines.files.progress_codec import part_to_json, parts_from_json
 from paceline.baselines.files.strict_json import MAX_NAME, MAX_TEXT, Fields
 from paceline.baselines.records import (
@@ -25,13 +26,16 @@ from paceline.baselines.records import (
     Run,
     Save,
 )
+from paceline.baselines.records.case import SCOPES, Scope
 from paceline.baselines.records.direction import DIRECTIONS, Better
 from paceline.baselines.records.judging import JUDGINGS, Rule
 
 Json = dict[str, Any]
 _COUNTS = frozenset({"cpus", "major_faults", "swapped_pages", "throttle_events", "turn_calls"})
 """The fields of conditions that are whole numbers."""
-NEVER_NEGATIVE = frozenset({"ns", "us", "µs", "ms", "s", "1/s", "calls", "samples", "parameters", "FLOP"})
+NEVER_NEGATIVE = frozenset(
+    {"ns", "us", "µs", "ms", "s", "1/s", "calls", "samples", "parameters", "FLOP", "instructions", "misses", "branches"}
+)
 """Units of which nothing can be less than none: a negative value is a fault of the instrument."""
 
 
@@ -79,12 +83,14 @@ def case_from_json(fields: Fields) -> Case:
 
 
 def metric_to_json(metric: Metric) -> Json:
-    """A metric; ``tolerance`` and ``resolution`` only where there is one."""
+    """A metric; ``tolerance`` and ``resolution`` only where there is one, ``scope`` where it is no machine."""
     result: Json = {"name": metric.name, "unit": metric.unit, "better": metric.better, "rule": metric.rule}
     if metric.tolerance:
         result["tolerance"] = plain(metric.tolerance)
     if metric.resolution:
         result["resolution"] = plain(metric.resolution)
+    if metric.scope != "machine":
+        result["scope"] = metric.scope
     return result
 
 
@@ -98,8 +104,9 @@ def metric_from_json(fields: Fields) -> Metric:
     for field, value in (("tolerance", tolerance), ("resolution", resolution)):
         if value < 0:
             raise FormatError(f"{fields.place(field)} must not be negative")
+    scope = cast(Scope, fields.choice("scope", SCOPES)) if "scope" in fields else "machine"
     fields.end()
-    return Metric(name, unit, better, rule, tolerance, resolution)
+    return Metric(name, unit, better, rule, tolerance, resolution, scope)
 
 
 def values_from_json(fields: Fields, name: str, metric: Metric, at_least: int) -> tuple[float, ...]:
@@ -161,6 +168,8 @@ def outcome_to_json(outcome: Outcome) -> Json:
         result["notes"] = [note_to_json(note) for note in outcome.notes]
     if outcome.conditions is not None:
         result["conditions"] = conditions_to_json(outcome.conditions)
+    if outcome.profile is not None:
+        result["profile"] = profile_to_json(outcome.profile)
     return result
 
 
@@ -179,20 +188,25 @@ def outcome_from_json(fields: Fields) -> Outcome:
     reference = values_from_json(fields, "reference_samples", metric, 1) if has_reference else ()
     notes = notes_from_json(fields, "notes") if "notes" in fields else ()
     conditions = conditions_from_json(fields.child("conditions")) if "conditions" in fields else None
+    profile = profile_from_json(fields.child("profile")) if "profile" in fields else None
     fields.end()
-    return Measured(case, metric, samples, reference, notes, conditions)
+    return Measured(case, metric, samples, reference, notes, conditions, profile)
 
 
 def fingerprint_to_json(fingerprint: Fingerprint) -> Json:
-    """A fingerprint, its fields by name."""
-    return {"key": ordered(fingerprint.key), "details": ordered(fingerprint.details)}
+    """A fingerprint, its fields by name; ``counting`` only where instructions were counted."""
+    result: Json = {"key": ordered(fingerprint.key), "details": ordered(fingerprint.details)}
+    if fingerprint.counting:
+        result["counting"] = ordered(fingerprint.counting)
+    return result
 
 
 def fingerprint_from_json(fields: Fields) -> Fingerprint:
     """A fingerprint."""
-    result = Fingerprint(fields.texts("key"), fields.texts("details"))
+    key, details = fields.texts("key"), fields.texts("details")
+    counting = fields.texts("counting") if "counting" in fields else {}
     fields.end()
-    return result
+    return Fingerprint(key, details, counting)
 
 
 def ordered(mapping: Mapping[str, str]) -> dict[str, str]:

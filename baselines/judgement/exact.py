@@ -23,6 +23,17 @@ def differs(metric: Metric, estimates: Sequence[float]) -> bool:
     return not metric.judging.scatters and not within_tolerance(metric, min(estimates), max(estimates))
 
 
+def not_deterministic(undecided: Comparison, samples: Sequence[float]) -> Comparison:
+    """The verdict on a metric that should not scatter and did, within one process: its spread, and no judgement."""
+    metric, low, high = undecided.metric, min(samples), max(samples)
+    spread = f" ({100 * (high / low - 1):.2g} %)" if low > 0 else ""
+    reason = (
+        f"it came out between {number(low)} and {number(high)}{spread} within one process, and its tolerance is "
+        f"{100 * metric.tolerance:.3g} %: a timer, randomness or a choice made at run time decides how much is done"
+    )
+    return dataclasses.replace(undecided, verdict=Verdict.NOT_DETERMINISTIC, reason=reason)
+
+
 def judge_exact(undecided: Comparison, base: float, new: float) -> Comparison:
     """The verdict on a metric that does not scatter: any change beyond its tolerance is real."""
     metric = undecided.metric

@@ -14,15 +14,15 @@ NOTHING_MEASURED = 12
 def blocks(comparison: Comparison, policy: Policy) -> bool:
     """Whether one comparison fails a gate.
 
-    Its verdict must be among those that the policy blocks; besides, a suspect blocks only for the worse, and an
-    unmeasured case only where the baseline has a value that it can no longer be held against. What is acknowledged
-    does not block.
+    Its verdict must be among those that the policy blocks; besides, a suspect blocks only for the worse, and a
+    case that is unmeasured or not deterministic only where the baseline has a value that it can no longer be held
+    against. What is acknowledged does not block.
     """
     if comparison.verdict not in policy.blocks or comparison.is_acknowledged:
         return False
     if comparison.verdict is Verdict.SUSPECT:
         return comparison.is_worse is True
-    if comparison.verdict is Verdict.NOT_MEASURED:
+    if comparison.verdict in (Verdict.NOT_MEASURED, Verdict.NOT_DETERMINISTIC):
         return comparison.base is not None
     return True
 

@@ -25,6 +25,8 @@ class Verdict(str, Enum):
     """Beyond the noise of a stored baseline; only a same-session A/B can convict."""
     INCONCLUSIVE = "inconclusive"
     NOT_MEASURED = "not measured"
+    NOT_DETERMINISTIC = "not deterministic"
+    """What should be the same in every call is not: shown with its spread, and not judged."""
     GONE = "gone"
     REFUSED = "refused"
     """The baseline was made on another kind of machine; the reason names the fields."""
@@ -109,8 +111,9 @@ class Policy:
 
     ``band``: a smaller change than this is of no interest. ``alpha``: chance that an unchanged case is called suspect
     by the stored screen. ``confidence``: of the intervals shown. ``power``: with which ``detectable`` is promised.
-    ``blocks``: the verdicts that fail a gate; a suspect blocks only in the bad direction, an unmeasured case only where
-    the baseline has a value. ``bands`` overrides ``band`` by glob pattern over the case's id, first match wins.
+    ``blocks``: the verdicts that fail a gate; a suspect blocks only in the bad direction, a case that is unmeasured or
+    not deterministic only where the baseline has a value. ``bands`` overrides ``band`` by glob pattern over the case's
+    id, first match wins.
     """
 
     band: float = 0.02
@@ -123,6 +126,7 @@ class Policy:
             Verdict.SUSPECT,
             Verdict.INCONCLUSIVE,
             Verdict.NOT_MEASURED,
+            Verdict.NOT_DETERMINISTIC,
             Verdict.GONE,
             Verdict.REFUSED,
         }
@@ -134,17 +138,19 @@ class Policy:
 class Judgement:
     """A run held against a baseline: every comparison, and what was compared with what.
 
-    ``baseline`` is empty where there was none. ``save`` is the newest save of the baseline; a comparison names its own.
-    ``not_selected`` counts entries of the baseline that this run was not asked to measure (never called gone).
-    ``notes`` are what the comparisons say as a whole. ``acknowledged_in`` names the file of known regressions, empty
-    where nobody looked. ``changes`` are what differs between the sides of an A/B, ``unreached`` the tests that it was
-    asked for and that its working tree's side never came to.
+    ``baseline`` is empty where there was none; ``counts`` is that of the instructions where it is another one. ``save``
+    is the newest save of the baseline; a comparison names its own. ``not_selected`` counts entries of the baseline that
+    this run was not asked to measure (never called gone). ``notes`` are what the comparisons say as a whole.
+    ``acknowledged_in`` names the file of known regressions, empty where nobody looked. ``changes`` are what differs
+    between the sides of an A/B, ``unreached`` the tests that it was asked for and that its working tree's side never
+    came to.
     """
 
     comparisons: tuple[Comparison, ...]
     policy: Policy
     fingerprint: Fingerprint
     baseline: str = ""
+    counts: str = ""
     save: Save | None = None
     differences: tuple[Difference, ...] = ()
     not_selected: int = 0

@@ -10,6 +10,7 @@ from paceline.baselines.records.baseline import Baseline, Entry, Save
 from paceline.baselines.records.case import Case, Key, Keyed, Metric
 from paceline.baselines.records.epoch import Build, Epoch, Turn
 from paceline.baselines.records.outcome import Cause, Conditions, Level, Measured, Note, NotMeasured, Outcome
+from paceline.baselines.records.profile import Line, Place, Profile
 from paceline.baselines.records.run import Difference, Fingerprint, Run
 
 __all__ = [
@@ -26,11 +27,14 @@ __all__ = [
     "Key",
     "Keyed",
     "Level",
+    "Line",
     "Measured",
     "Metric",
     "NotMeasured",
     "Note",
     "Outcome",
+    "Place",
+    "Profile",
     "Run",
     "Save",
     "Turn",

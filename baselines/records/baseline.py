@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from paceline.baselines.records.case import Case, Keyed, Metric
+from paceline.baselines.records.case import Case, Key, Keyed, Metric
+from paceline.baselines.records.profile import Profile
 from paceline.baselines.records.run import Fingerprint
 
 
@@ -29,19 +32,43 @@ class Save:
 
 @dataclass(frozen=True)
 class Entry(Keyed):
-    """What a baseline keeps of one case and metric: the estimate of each fresh process, and which save made it."""
+    """What a baseline keeps of one case and metric: the estimate of each fresh process, and which save made it.
+
+    ``counting`` is the label of the way that instructions were counted in; empty for what depends on the machine or on
+    nothing. ``profile`` is where they went.
+    """
 
     case: Case
     metric: Metric
     estimates: tuple[float, ...]
     save: int
+    counting: str = ""
+    profile: Profile | None = None
+
+    @property
+    def place(self) -> tuple[Key, str]:
+        """What a baseline holds once: a case and metric, counted in one way."""
+        return (self.key, self.counting)
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """What is committed to git: small, sorted, one line an entry. ``entries`` index into ``saves``."""
+    """What is committed to git: small, sorted, one line an entry. ``entries`` index into ``saves``.
+
+    ``counting`` are the ways in which its instructions were counted, by label: one baseline may hold counts for several
+    (:attr:`Fingerprint.counting`).
+    """
 
     name: str
     fingerprint: Fingerprint
     saves: tuple[Save, ...]
     entries: tuple[Entry, ...]
+    counting: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+def counting_label(counting: Mapping[str, str]) -> str:
+    """A short name for a way of counting, the same wherever it is made; empty for none."""
+    if not counting:
+        return ""
+    text = json.dumps(dict(sorted(counting.items())))
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

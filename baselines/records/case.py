@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from paceline.baselines.records.direction import DIRECTIONS, Better, Direction
 from paceline.baselines.records.judging import JUDGINGS, Judging, Rule
+
+Scope = Literal["machine", "counting", "everywhere"]
+"""For which runs a stored value of a metric holds."""
+SCOPES: tuple[Scope, ...] = ("machine", "counting", "everywhere")
 
 
 @dataclass(frozen=True, order=True)
@@ -47,12 +51,14 @@ class Metric:
     asks. ``rule`` is ``"sampled"`` where repetition scatters (time, resident memory: judged by statistics), ``"exact"``
     where it does not (size, parameters: any change beyond ``tolerance``, a fraction of the base, is real), and
     ``"shown"`` where the value informs but is never judged. ``resolution``, in the metric's unit, is what a sampled
-    metric cannot tell apart: a smaller change is none, whatever fraction of the base it is.
+    metric cannot tell apart: a smaller change is none, whatever fraction of the base it is. ``scope`` says for which
+    runs a stored value holds: those on the same kind of ``"machine"`` (times, memory), those that count instructions in
+    the same way (``"counting"``, by :attr:`Fingerprint.counting`), or those ``"everywhere"`` (parameters).
 
     Raises
     ------
     ValueError
-        ``better`` or ``rule`` is none of its names.
+        ``better``, ``rule`` or ``scope`` is none of its names.
     """
 
     name: str
@@ -61,9 +67,11 @@ class Metric:
     rule: Rule
     tolerance: float = 0.0
     resolution: float = 0.0
+    scope: Scope = "machine"
 
     def __post_init__(self) -> None:
-        for field, value, names in (("better", self.better, DIRECTIONS), ("rule", self.rule, JUDGINGS)):
+        named = (("better", self.better, DIRECTIONS), ("rule", self.rule, JUDGINGS), ("scope", self.scope, SCOPES))
+        for field, value, names in named:
             if value not in names:
                 raise ValueError(f"metric {self.name!r}: {field} is {value!r}; it must be one of {', '.join(names)}")
 

@@ -36,10 +36,22 @@ SIZE = Metric("size_bytes", "B", "lower", "exact")
 """What would be deployed: the serialized weights."""
 COMPRESSION_RATE = Metric("compression_rate", "x", "higher", "shown")
 """Original size over compressed size."""
-PARAMETERS = Metric("parameters", "parameters", "lower", "exact")
-FLOPS = Metric("flops", "FLOP", "lower", "exact", tolerance=1e-6)
+PARAMETERS = Metric("parameters", "parameters", "lower", "exact", scope="everywhere")
+FLOPS = Metric("flops", "FLOP", "lower", "exact", tolerance=1e-6, scope="everywhere")
 """Floating point operations of one call: two per multiply-add."""
 DIFFERENCE = Metric("output_difference", "relative", "lower", "exact", tolerance=0.05)
 """``‖y − y₀‖ / ‖y₀‖`` against the eager reference in fp32."""
 TOP1_AGREEMENT = Metric("top1_agreement", "fraction", "higher", "exact", tolerance=0.01)
 """The share of inputs whose most likely class is the reference's."""
+INSTRUCTIONS_SIMULATED = Metric(
+    "instructions_simulated", "instructions", "lower", "exact", tolerance=0.005, scope="counting"
+)
+"""Instructions of one call, counted by callgrind. The tolerance is wider than all that folders, environments and days
+were seen to move (docs/explanation/instructions.md)."""
+CACHE_MISSES_SIMULATED = Metric("cache_misses_simulated", "misses", "lower", "shown", scope="counting")
+"""Accesses of one call that miss callgrind's cache of the first level, of data and of instructions together."""
+MISPREDICTIONS_SIMULATED = Metric("mispredictions_simulated", "branches", "lower", "shown", scope="counting")
+"""Branches of one call that callgrind's predictor takes wrongly."""
+INSTRUCTIONS = Metric("instructions", "instructions", "lower", "shown")
+"""Instructions of one call in user space, counted by the processor: never mixed with the simulated ones, and not judged
+until its tolerance was recorded on a machine that offers the counter."""

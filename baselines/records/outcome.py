@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from paceline.baselines.records.case import Case, Keyed, Metric
+from paceline.baselines.records.profile import Profile
 
 
 class Level(str, Enum):
@@ -77,7 +78,8 @@ class Measured(Keyed):
     """A value, as all its samples in the order they were taken, in the metric's unit.
 
     ``reference_samples`` are those of the eager reference that was timed around them in the same session; empty where
-    there is none. ``samples`` is never empty. ``conditions`` are those of what is timed, where they were taken.
+    there is none. ``samples`` is never empty. ``conditions`` are those of what is timed, where they were taken, and
+    ``profile`` tells where counted instructions go.
     """
 
     case: Case
@@ -86,6 +88,7 @@ class Measured(Keyed):
     reference_samples: tuple[float, ...] = ()
     notes: tuple[Note, ...] = ()
     conditions: Conditions | None = None
+    profile: Profile | None = None
 
 
 @dataclass(frozen=True)

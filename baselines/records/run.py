@@ -15,19 +15,18 @@ class Fingerprint:
 
     ``key`` holds the few fields that decide which baseline applies (CPU model, core count, GPU models, torch's
     major.minor, threads); ``details`` everything else that is recorded (driver, kernel, governor, packages, …).
+    ``counting`` are the fields that counted instructions depend on (the instruction set that valgrind offers, valgrind,
+    interpreter, libraries), and never the machine's model; empty where none were counted.
     """
 
     key: Mapping[str, str]
     details: Mapping[str, str] = field(default_factory=dict)
+    counting: Mapping[str, str] = field(default_factory=dict)
 
     def differences(self, other: Fingerprint) -> tuple[Difference, ...]:
         """Every recorded field in which ``other`` differs from this one, key fields first, then by name."""
-        return tuple(
-            Difference(name, mine.get(name), theirs.get(name), in_key)
-            for in_key, mine, theirs in ((True, self.key, other.key), (False, self.details, other.details))
-            for name in sorted(mine.keys() | theirs.keys())
-            if mine.get(name) != theirs.get(name)
-        )
+        in_key = differing(self.key, other.key, in_key=True)
+        return (*in_key, *differing(self.details, other.details, in_key=False))
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,15 @@ class Difference:
     base: str | None
     new: str | None
     in_key: bool
+
+
+def differing(base: Mapping[str, str], new: Mapping[str, str], *, in_key: bool) -> tuple[Difference, ...]:
+    """The fields in which two parts of fingerprints differ, by name."""
+    return tuple(
+        Difference(name, base.get(name), new.get(name), in_key)
+        for name in sorted(base.keys() | new.keys())
+        if base.get(name) != new.get(name)
+    )
 
 
 @dataclass(frozen=True)

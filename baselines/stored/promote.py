@@ -8,8 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from paceline.baselines.files.atomic import PromotionError
 from paceline.baselines.files.baseline_file import entry_order
 from paceline.baselines.judgement.exact import differs
-from paceline.baselines.records import Baseline, Entry, Key, Measured, NotMeasured, Outcome, Run, Save
+from paceline.baselines.records import Baseline, Entry, Key, Measured, NotMeasured, Outcome, Profile, Run, Save
+from paceline.baselines.records.baseline import counting_label
+from paceline.baselines.records.run import differing
 from paceline.baselines.stats.samples import estimate
+
+MOST_PLACES, MOST_LINES = 30, 40
+"""Of a profile in a baseline: what a person would look at, and small enough to be committed."""
 
 
 def summarize(runs: Sequence[Run], *, name: str, saved: str, by: str, reason: str) -> Baseline:
@@ -17,7 +22,8 @@ def summarize(runs: Sequence[Run], *, name: str, saved: str, by: str, reason: st
     and judged metric.
 
     An exact metric that differs between the runs is refused beyond its tolerance (it is not exact then) and kept as it
-    came within. A case that is not measured in any of the runs, for a reason that is no fault, has no entry.
+    came within. A case that is not measured in any of the runs, for a reason that is no fault, has no entry; nor have
+    instructions that are not deterministic (:func:`left_out` names them).
 
     Raises
     ------
@@ -41,7 +47,21 @@ def summarize(runs: Sequence[Run], *, name: str, saved: str, by: str, reason: st
     if not entries:
         raise PromotionError("nothing was measured in these runs: there is nothing to save")
     save = Save(first.revision, first.dirty, saved, by, reason, tuple(run.id for run in runs), first.selection)
-    return Baseline(name, first.fingerprint, (save,), tuple(sorted(entries, key=entry_order)))
+    way = first.fingerprint.counting
+    return Baseline(
+        name,
+        dataclasses.replace(first.fingerprint, counting={}),
+        (save,),
+        tuple(sorted(entries, key=entry_order)),
+        {counting_label(way): way} if any(entry.counting for entry in entries) else {},
+    )
+
+
+def left_out(runs: Sequence[Run], kept: Baseline) -> tuple[Key, ...]:
+    """What these runs measured and judge, and a baseline of them has no entry of: what is not deterministic."""
+    entries = {entry.key for entry in kept.entries}
+    measured = (one for run in runs for one in run.outcomes if isinstance(one, Measured))
+    return tuple(dict.fromkeys(one.key for one in measured if one.metric.judging.is_judged and one.key not in entries))
 
 
 def _check_runs(runs: Sequence[Run]) -> None:
@@ -68,6 +88,10 @@ def _check_runs(runs: Sequence[Run]) -> None:
         different = [one.field for one in runs[0].fingerprint.differences(run.fingerprint) if one.in_key]
         if different:
             raise PromotionError(f"{runs[0].id} and {run.id} are not of the same machine: {_some(different)} differ")
+        ways = differing(runs[0].fingerprint.counting, run.fingerprint.counting, in_key=True)
+        if ways:
+            names = _some(one.field for one in ways)
+            raise PromotionError(f"{runs[0].id} and {run.id} counted instructions in different ways: {names} differ")
         for what, of in same:
             if of(runs[0]) != of(run):
                 raise PromotionError(f"{runs[0].id} and {run.id} are not {what}: save runs made together")
@@ -86,12 +110,23 @@ def _entry(key: Key, found: Sequence[Outcome | None], runs: Sequence[Run]) -> En
             f"{case} {metric.name} is not the same metric in all runs (unit, direction, rule, tolerance)"
         )
     estimates = tuple(metric.judging.shortened(estimate(metric, outcome.samples)) for outcome in measured)
+    is_counted = metric.scope == "counting"
+    if is_counted and (differs(metric, estimates) or any(differs(metric, one.samples) for one in measured)):
+        return None
     if differs(metric, estimates):
         raise PromotionError(
             f"{case} {metric.name} should be exact, and differs between processes of the same code "
             f"({min(estimates):.10g} … {max(estimates):.10g}): make it deterministic, or judge it as sampled"
         )
-    return Entry(case, metric, estimates, 0)
+    way = counting_label(runs[0].fingerprint.counting) if is_counted else ""
+    return Entry(case, metric, estimates, 0, way, _digest(measured[0].profile))
+
+
+def _digest(profile: Profile | None) -> Profile | None:
+    """What a baseline keeps of a profile: the largest parts, by which a later run can tell what moved."""
+    if profile is None:
+        return None
+    return Profile(profile.functions[:MOST_PLACES], profile.operators[:MOST_PLACES], profile.lines[:MOST_LINES])
 
 
 def merge(old: Baseline, new: Baseline) -> Baseline:
@@ -102,31 +137,39 @@ def merge(old: Baseline, new: Baseline) -> Baseline:
     Raises
     ------
     PromotionError
-        The two are of different kinds of machine.
+        The two are of different kinds of machine, and both hold what depends on it.
     """
     different = [one.field for one in old.fingerprint.differences(new.fingerprint) if one.in_key]
-    if different:
+    if different and _depends_on_machine(old) and _depends_on_machine(new):
         raise PromotionError(
             f"baseline {old.name!r} is of another kind of machine ({_some(different)} differ): save under a new name"
         )
     shifted = [dataclasses.replace(entry, save=entry.save + len(old.saves)) for entry in new.entries]
-    entries = {entry.key: entry for entry in old.entries}
+    entries = {entry.place: entry for entry in old.entries}
     for entry in shifted:
-        there = entries.get(entry.key)
+        there = entries.get(entry.place)
         if there is None or (there.metric, there.estimates) != (entry.metric, entry.estimates):
-            entries[entry.key] = entry
+            entries[entry.place] = entry
     used = sorted({entry.save for entry in entries.values()})
     position = {save: index for index, save in enumerate(used)}
     saves = (*old.saves, *new.saves)
     is_changed = any(save >= len(old.saves) for save in used)
+    # Counts of another machine leave the machine of the times as it was.
+    is_of_new = is_changed and (_depends_on_machine(new) or not _depends_on_machine(old))
+    ways = {**old.counting, **new.counting}
     return Baseline(
         old.name,
-        new.fingerprint if is_changed else old.fingerprint,
+        new.fingerprint if is_of_new else old.fingerprint,
         tuple(saves[save] for save in used),
         tuple(
             dataclasses.replace(entry, save=position[entry.save]) for entry in sorted(entries.values(), key=entry_order)
         ),
+        {label: ways[label] for label in sorted({entry.counting for entry in entries.values()} - {""})},
     )
+
+
+def _depends_on_machine(baseline: Baseline) -> bool:
+    return any(entry.metric.scope == "machine" for entry in baseline.entries)
 
 
 def _some(names: Iterable[str], most: int = 5) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from paceline.baselines.files.atomic import (
 from paceline.baselines.files.baseline_file import dump_baseline, load_baseline
 from paceline.baselines.files.strict_json import moment
 from paceline.baselines.records import Baseline, Fingerprint
+from paceline.baselines.records.baseline import counting_label
 from paceline.baselines.stored.promote import merge, summarize
 from paceline.baselines.text.hints import nearest
 
@@ -133,6 +135,13 @@ class Store:
             if dict(baseline.fingerprint.key) == dict(fingerprint.key)
         ]
         return max(matching, key=_last_saved, default=None)
+
+    def counting(self, way: Mapping[str, str]) -> Baseline | None:
+        """The baseline that holds instructions counted in this way; of several the one that was saved last. Raises as
+        :meth:`matching`."""
+        label = counting_label(way)
+        holding = [baseline for baseline in map(self.load, self.names()) if label in baseline.counting]
+        return max(holding, key=_last_saved, default=None)
 
 
 def _last_saved(baseline: Baseline) -> tuple[datetime, str]:

@@ -37,6 +37,7 @@ _WORTH_SAYING = (
     Verdict.GONE,
     Verdict.REFUSED,
     Verdict.NOT_MEASURED,
+    Verdict.NOT_DETERMINISTIC,
     Verdict.NO_BASELINE,
     Verdict.IMPROVED,
 )

@@ -30,6 +30,11 @@ MARKS: dict[Verdict, Mark] = {
     ),
     Verdict.INCONCLUSIVE: Mark("~", "doubt", "Too noisy to decide: not even a change that matters would be seen."),
     Verdict.NOT_MEASURED: Mark("∅", "doubt", "This run has no value; the reason is given."),
+    Verdict.NOT_DETERMINISTIC: Mark(
+        "≁",
+        "doubt",
+        "Every call should come out the same, and they do not; the spread is given, and nothing is judged.",
+    ),
     Verdict.GONE: Mark("\u2212", "doubt", "The baseline has it, this run was asked for it, and it is not there."),
     Verdict.REFUSED: Mark("⊘", "doubt", "The baseline was made on another kind of machine; nothing was compared."),
     Verdict.IMPROVED: Mark("✓", "good", "Proven better."),
@@ -44,6 +49,7 @@ _WORDS = {
     "s": ("slower", "faster"),
     "1/s": ("slower", "faster"),
     "B": ("larger", "smaller"),
+    "instructions": ("more instructions", "fewer instructions"),
 }
 
 
