@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from paceline.baselines.judgement.moved import moved
 from paceline.baselines.judgement.verdicts import Comparison, Verdict, ratio_of
-from paceline.baselines.records import Metric
+from paceline.baselines.records import Metric, Profile
 from paceline.baselines.text.numbers import number, percent
 
 
@@ -32,6 +33,12 @@ def not_deterministic(undecided: Comparison, samples: Sequence[float]) -> Compar
         f"{100 * metric.tolerance:.3g} %: a timer, randomness or a choice made at run time decides how much is done"
     )
     return dataclasses.replace(undecided, verdict=Verdict.NOT_DETERMINISTIC, reason=reason)
+
+
+def with_moved(judged: Comparison, base: Profile | None, new: Profile | None) -> Comparison:
+    """What is convicted, with where its instructions went before and go now."""
+    is_convicted = judged.verdict in (Verdict.REGRESSED, Verdict.IMPROVED)
+    return dataclasses.replace(judged, moved=moved(base, new)) if is_convicted and base and new else judged
 
 
 def judge_exact(undecided: Comparison, base: float, new: float) -> Comparison:

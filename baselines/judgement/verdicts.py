@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Literal
 
 from paceline.baselines.files.acknowledgement_file import Acknowledged
+from paceline.baselines.judgement.moved import Moved
 from paceline.baselines.records import Case, Difference, Fingerprint, Keyed, Metric, Note, Save
 from paceline.baselines.records.side_changes import SideChanges
 
@@ -56,7 +57,7 @@ class Comparison(Keyed):
     is their Hodges-Lehmann estimate, and ``base_estimates`` and ``new_estimates`` are those of each epoch, with
     ``base`` and ``new`` as their medians. ``epochs_needed`` is about how many fresh ones would decide what is open.
     ``acknowledgement`` is what a known regression's entry means for it, and ``save`` the one that the baseline's value
-    is from.
+    is from. ``moved`` tells where counted instructions moved, of what they convict.
     """
 
     case: Case
@@ -77,6 +78,7 @@ class Comparison(Keyed):
     epochs_needed: int | None = None
     acknowledgement: Acknowledged | None = None
     save: Save | None = None
+    moved: Moved | None = None
 
     @property
     def is_acknowledged(self) -> bool:
@@ -150,7 +152,6 @@ class Judgement:
     policy: Policy
     fingerprint: Fingerprint
     baseline: str = ""
-    counts: str = ""
     save: Save | None = None
     differences: tuple[Difference, ...] = ()
     not_selected: int = 0
@@ -158,3 +159,4 @@ class Judgement:
     acknowledged_in: str = ""
     changes: SideChanges | None = None
     unreached: tuple[str, ...] = ()
+    counts: str = ""

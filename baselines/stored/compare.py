@@ -12,7 +12,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from paceline.baselines.judgement.exact import differs, judge_exact, not_deterministic
+from paceline.baselines.judgement.exact import differs, judge_exact, not_deterministic, with_moved
 from paceline.baselines.judgement.notes import analyse_comparisons
 from paceline.baselines.judgement.sampled import judge_sampled
 from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict, severity
@@ -24,6 +24,7 @@ from paceline.baselines.records.run import differing
 from paceline.baselines.records.selection import asks_for_all_of
 from paceline.baselines.stats.process_noise import Prior, fit_prior, geometric_mean
 from paceline.baselines.stats.samples import estimate
+from paceline.baselines.stored.promote import digest
 
 
 def compare(base: Baseline | None, run: Run, policy: Policy, counts: Baseline | None = None) -> Judgement:
@@ -174,7 +175,8 @@ def _judge(outcome: Outcome, context: _Context) -> Comparison:
             "save the baseline again"
         )
         return dataclasses.replace(undecided, reason=reason)
-    return JUDGES[outcome.metric.judging](undecided, entry, new, part, context)
+    judged = JUDGES[outcome.metric.judging](undecided, entry, new, part, context)
+    return with_moved(judged, entry.profile, digest(outcome.profile))
 
 
 REFUSED_SINCE: Mapping[Scope, str] = {

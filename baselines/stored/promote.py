@@ -119,10 +119,10 @@ def _entry(key: Key, found: Sequence[Outcome | None], runs: Sequence[Run]) -> En
             f"({min(estimates):.10g} … {max(estimates):.10g}): make it deterministic, or judge it as sampled"
         )
     way = counting_label(runs[0].fingerprint.counting) if is_counted else ""
-    return Entry(case, metric, estimates, 0, way, _digest(measured[0].profile))
+    return Entry(case, metric, estimates, 0, way, digest(measured[0].profile))
 
 
-def _digest(profile: Profile | None) -> Profile | None:
+def digest(profile: Profile | None) -> Profile | None:
     """What a baseline keeps of a profile: the largest parts, by which a later run can tell what moved."""
     if profile is None:
         return None

@@ -23,7 +23,7 @@ from paceline.reports.page.rows import Row
 from paceline.reports.pictures import svg
 from paceline.reports.pictures.front import draw
 from paceline.reports.pictures.heat_map import Cell
-from paceline.reports.wording import quantities, words
+from paceline.reports.wording import moved, quantities, words
 from paceline.reports.wording.text import shorten
 
 BUDGET_BYTES = 980_000
@@ -133,6 +133,9 @@ def _environment() -> jinja2.Environment:
         charts=_charts,
         percentiles=_percentiles,
         note_tone=_note_tone,
+        moved_place=moved.place,
+        moved_steps=moved.steps,
+        moved_instructions=moved.instructions,
     )
     return environment
 

@@ -93,7 +93,11 @@ def _run(page: Page) -> dict[str, Any]:
         "started": run.started,
         "complete": run.complete,
         "selection": dict(run.selection),
-        "machine": {"key": dict(run.fingerprint.key), "details": dict(run.fingerprint.details)},
+        "machine": {
+            "key": dict(run.fingerprint.key),
+            "details": dict(run.fingerprint.details),
+            "counting": dict(run.fingerprint.counting),
+        },
     }
 
 
@@ -134,6 +138,8 @@ def _row(row: Row, page: Page) -> dict[str, Any]:
         "base_estimates": [_number(one) for one in compared.base_estimates],
         "new_estimates": [_number(one) for one in compared.new_estimates],
         "reason": compared.reason,
+        "beside": row.beside,
+        "moved": list(row.moved),
         "acknowledgement": _acknowledgement(compared.acknowledgement),
         "notes": [_note(note) for note in compared.notes],
     }

@@ -52,6 +52,7 @@ def render_markdown(page: Page) -> str:
         if len(page.acknowledged) > _MOST_ACKNOWLEDGED:
             parts.append(f"… and {len(page.acknowledged) - _MOST_ACKNOWLEDGED} more that are acknowledged.")
     parts.append(_counts(page))
+    parts.append(prose(page.blind_spots))
     parts.append(_coverage(page))
     notes = _notes(page)
     speedups = _speedups(page, _LONGEST - sum(map(len, parts)) - len(notes))
@@ -121,7 +122,9 @@ def _table(rows: Sequence[Row], *, with_reason: bool) -> str:
 
 
 def _why(row: Row) -> str:
-    parts = (one_line(part, _SENTENCE_LIMIT) for part in (row.reason, row.acknowledgement) if part)
+    moved = "; ".join(row.moved[:1])
+    said = (row.reason, row.beside and f"beside it: {row.beside}", moved, row.acknowledgement)
+    parts = (one_line(part, _SENTENCE_LIMIT) for part in said if part)
     return "; ".join(parts)
 
 

@@ -21,6 +21,7 @@ _NOTE_TONES: dict[Level, words.Tone] = {Level.ERROR: "bad", Level.WARNING: "doub
 _MOST_ROWS = 20
 _MOST_GAPS = 12
 _MOST_ENTRIES = 3
+_MOST_MOVED = 3
 _NARROWEST = 20
 _NAME_LIMIT = 160
 _SENTENCE_LIMIT = 500
@@ -46,6 +47,8 @@ def render_terminal(page: Page, *, width: int, colour: bool, unicode: bool) -> l
         writer.line(f"… and {len(page.blocking) - _MOST_ROWS} more that block, in the report")
     _write_acknowledged(writer, page)
     _write_counts(writer, page)
+    if page.blind_spots:
+        writer.line(page.blind_spots, "quiet")
     _write_gaps(writer, page)
     if page.state != "blocked":
         _write_heat_maps(writer, page)
@@ -88,6 +91,10 @@ def _write_row(writer: _Writer, row: Row) -> None:
         writer.line(f"{numbers}{moved}{between}", indent="    ")
     if row.reason:
         writer.line(one_line(row.reason, _SENTENCE_LIMIT), indent="    ")
+    if row.beside:
+        writer.line(f"beside it: {row.beside}", indent="    ")
+    for sentence in row.moved[:_MOST_MOVED]:
+        writer.line(one_line(sentence, _SENTENCE_LIMIT), indent="      ")
     if row.acknowledgement:
         writer.line(one_line(row.acknowledgement, _SENTENCE_LIMIT), indent="    ")
     if row.evidence:

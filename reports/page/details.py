@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from paceline.baselines.judgement.moved import Moved
 from paceline.baselines.judgement.verdicts import Comparison
 from paceline.baselines.records import Case, Key, Measured, Metric, Note, NotMeasured, Outcome, Run
 from paceline.baselines.records.metrics import SWEEP_THROUGHPUT
@@ -58,6 +59,11 @@ class CaseDetail:
     shown: tuple[Shown, ...]
     notes: tuple[Note, ...]
     not_measured: tuple[NotMeasured, ...]
+    moved: Moved | None = None
+
+
+_COUNTED_UNITS = frozenset({"instructions", "misses", "branches"})
+"""A few blocks of calls have no distribution to look at."""
 
 
 def build_details(
@@ -118,7 +124,7 @@ def _detail(
         distributions=tuple(
             _distribution(one, compared.get(one.metric.name), base.get(one.key, ()))
             for one in measured
-            if len(one.samples) > 1
+            if len(one.samples) > 1 and one.metric.unit not in _COUNTED_UNITS
         ),
         shown=tuple(
             _shown(one, compared.get(one.metric.name), base.get(one.key, ()))
@@ -127,6 +133,7 @@ def _detail(
         ),
         notes=tuple(dict.fromkeys(notes)),
         not_measured=tuple(outcome for outcome in outcomes if isinstance(outcome, NotMeasured)),
+        moved=next((one.moved for one in compared.values() if one.moved is not None), None),
     )
 
 

@@ -12,11 +12,12 @@ from paceline.baselines.judgement.gate import exit_code
 from paceline.baselines.judgement.notes import analyse
 from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
 from paceline.baselines.records import Case, Difference, Metric, Note, NotMeasured, Run
-from paceline.baselines.records.metrics import LATENCY
+from paceline.baselines.records.metrics import INSTRUCTIONS_SIMULATED, LATENCY
 from paceline.baselines.records.side_changes import SideChanges
 from paceline.baselines.stats.samples import estimator
 from paceline.reports.page import commands
 from paceline.reports.page.acknowledged import suggest_entries
+from paceline.reports.page.beside import BLIND_SPOTS
 from paceline.reports.page.commands import CommandLine, command_line_of
 from paceline.reports.page.details import CaseDetail, build_details, home_of, sweeps_of
 from paceline.reports.page.heading import State, build_heading
@@ -152,6 +153,11 @@ class Page:
     profile: tuple[Phase, ...]
     policy: Policy
     now: datetime
+
+    @property
+    def blind_spots(self) -> str:
+        """What counts of instructions cannot see; empty on a page without any."""
+        return BLIND_SPOTS if any(row.metric.name == INSTRUCTIONS_SIMULATED.name for row in self.rows) else ""
 
     @property
     def latency_estimator(self) -> str:

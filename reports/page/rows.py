@@ -10,7 +10,9 @@ from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy,
 from paceline.baselines.records import Case, Key, Measured, Metric, NotMeasured, Outcome, Run
 from paceline.baselines.stats.samples import estimate
 from paceline.reports.page.acknowledged import said
+from paceline.reports.page.beside import beside
 from paceline.reports.wording import quantities, words
+from paceline.reports.wording.moved import moved_sentences
 
 _UNDECIDED = (Verdict.SUSPECT, Verdict.INCONCLUSIVE, Verdict.NO_CHANGE_SEEN)
 
@@ -18,8 +20,9 @@ _UNDECIDED = (Verdict.SUSPECT, Verdict.INCONCLUSIVE, Verdict.NO_CHANGE_SEEN)
 @dataclass(frozen=True)
 class Row:
     """A comparison as shown. ``anchor`` is that of the case's details, ``processes`` and ``samples`` count what stands
-    behind the numbers, ``acknowledgement`` is empty where there is none; the texts are written once here, so that no
-    two outputs can differ."""
+    behind the numbers, ``acknowledgement`` is empty where there is none. ``beside`` is what stands beside the value (a
+    case's instructions beside its latency), ``moved`` says where instructions moved. The texts are written once here,
+    so that no two outputs can differ."""
 
     comparison: Comparison
     anchor: str
@@ -32,6 +35,8 @@ class Row:
     evidence: str
     reason: str
     acknowledgement: str
+    beside: str = ""
+    moved: tuple[str, ...] = ()
 
     @property
     def case(self) -> Case:
@@ -88,7 +93,9 @@ def build_rows(
     comparisons: Iterable[Comparison], policy: Policy, outcomes: Mapping[Key, Outcome], anchors: Mapping[Case, str]
 ) -> tuple[Row, ...]:
     """The rows of ``comparisons``: what blocks first, each part by :func:`severity`."""
-    rows = (_row(compared, policy, outcomes, anchors[compared.case]) for compared in comparisons)
+    comparisons = list(comparisons)
+    others = {compared.key: compared for compared in comparisons}
+    rows = (_row(compared, policy, outcomes, anchors[compared.case], others) for compared in comparisons)
     return tuple(sorted(rows, key=lambda row: (not row.blocks, severity(row.comparison))))
 
 
@@ -101,7 +108,13 @@ def group_rows(rows: Iterable[Row]) -> tuple[MetricGroup, ...]:
     return tuple(sorted(made, key=lambda group: (not group.rows[0].blocks, group.metric.name != "latency_ns")))
 
 
-def _row(compared: Comparison, policy: Policy, outcomes: Mapping[Key, Outcome], anchor: str) -> Row:
+def _row(
+    compared: Comparison,
+    policy: Policy,
+    outcomes: Mapping[Key, Outcome],
+    anchor: str,
+    others: Mapping[Key, Comparison],
+) -> Row:
     before, after = quantities.pair(compared.base, compared.new, compared.metric.unit)
     return Row(
         comparison=compared,
@@ -115,6 +128,8 @@ def _row(compared: Comparison, policy: Policy, outcomes: Mapping[Key, Outcome], 
         evidence=_evidence(compared, outcomes.get(compared.key)),
         reason=compared.reason,
         acknowledgement=said(compared.acknowledgement),
+        beside=beside(compared, others),
+        moved=moved_sentences(compared.moved),
     )
 
 

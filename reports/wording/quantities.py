@@ -17,6 +17,9 @@ _SCALES: dict[str, tuple[tuple[float, str], ...]] = {
     "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")),
     "B": ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B")),
     "FLOP": ((1e12, "TFLOP"), (1e9, "GFLOP"), (1e6, "MFLOP"), (1e3, "kFLOP"), (1.0, "FLOP")),
+    "instructions": (
+        *((1e9, "G instructions"), (1e6, "M instructions"), (1e3, "k instructions"), (1.0, "instructions")),
+    ),
     "J": ((1e3, "kJ"), (1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ")),
 }
 _SUFFIX = {"1/s": "/s", "x": TIMES, "fraction": "%", "relative": ""}

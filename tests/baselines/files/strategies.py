@@ -20,11 +20,14 @@ from paceline.baselines.records import (
     Entry,
     Fingerprint,
     Level,
+    Line,
     Measured,
     Metric,
     Note,
     NotMeasured,
     Outcome,
+    Place,
+    Profile,
     Run,
     Save,
 )
@@ -53,6 +56,7 @@ METRICS = st.builds(
     st.sampled_from(["sampled", "exact", "shown"]),
     st.floats(0, 1),
     st.floats(0, 1e9),
+    st.sampled_from(["machine", "everywhere"]),
 )
 NOTES = st.lists(st.builds(Note, st.sampled_from(Level), TEXTS, TEXTS), max_size=2).map(tuple)
 SAMPLES = st.lists(POSITIVE, min_size=1, max_size=5).map(tuple)
@@ -63,10 +67,13 @@ CONDITIONS = st.builds(
     *(POSITIVE, POSITIVE, COUNTS),
     *(READINGS, READINGS, EVENTS, EVENTS, READINGS, READINGS, EVENTS, EVENTS),
 )
+PLACES = st.lists(st.builds(Place, TEXTS, st.integers(0, 2**50).map(lambda tenths: tenths / 10)), max_size=2).map(tuple)
+LINES = st.lists(st.builds(Line, TEXTS, TEXTS, COUNTS, TEXTS, COUNTS, COUNTS), max_size=2).map(tuple)
+PROFILES = st.builds(Profile, PLACES, PLACES, LINES)
 OUTCOMES = st.builds(
-    Measured, CASES, METRICS, SAMPLES, st.just(()) | SAMPLES, NOTES, st.none() | CONDITIONS
+    Measured, CASES, METRICS, SAMPLES, st.just(()) | SAMPLES, NOTES, st.none() | CONDITIONS, st.none() | PROFILES
 ) | st.builds(NotMeasured, CASES, METRICS, st.sampled_from(Cause), TEXTS)
-FINGERPRINTS = st.builds(Fingerprint, MAPPINGS, MAPPINGS)
+FINGERPRINTS = st.builds(Fingerprint, MAPPINGS, MAPPINGS, MAPPINGS)
 PLANS = st.builds(Plan, st.lists(TEXTS, max_size=3).map(tuple), MAPPINGS, MAPPINGS, TEXTS)
 PARTS = st.lists(st.builds(Part, NAMES, MOMENTS, COUNTS), max_size=2).map(tuple)
 
@@ -115,7 +122,8 @@ def baselines(draw: st.DrawFn) -> Baseline:
         dataclasses.replace(one, estimates=tuple(one.metric.judging.shortened(value) for value in one.estimates))
         for one in entries
     ]
-    return Baseline(draw(NAMES), draw(FINGERPRINTS), saves, tuple(sorted(short, key=entry_order)))
+    fingerprint = dataclasses.replace(draw(FINGERPRINTS), counting={})
+    return Baseline(draw(NAMES), fingerprint, saves, tuple(sorted(short, key=entry_order)))
 
 
 def write(directory: Path, run: Run) -> Path:
