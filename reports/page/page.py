@@ -157,7 +157,8 @@ class Page:
     @property
     def blind_spots(self) -> str:
         """What counts of instructions cannot see; empty on a page without any."""
-        return BLIND_SPOTS if any(row.metric.name == INSTRUCTIONS_SIMULATED.name for row in self.rows) else ""
+        counted = (row for row in self.rows if row.metric.name == INSTRUCTIONS_SIMULATED.name)
+        return BLIND_SPOTS if any(row.comparison.new is not None for row in counted) else ""
 
     @property
     def latency_estimator(self) -> str:
