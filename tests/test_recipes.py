@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -16,11 +17,14 @@ from packaging.requirements import Requirement
 from tests.documents.printed import RECIPES, Block, appears, blocks, recipe, squeezed
 
 ACTIONS, VERSIONS = "docs/how-to/github-actions.md", "docs/how-to/two-torch-versions.md"
+INSTRUCTIONS = "docs/how-to/instructions.md"
 NOT_RUN: Mapping[tuple[str, str], str] = {
     (VERSIONS, "old-environment"): "it downloads another torch: the test makes an environment of that name instead",
     (VERSIONS, "minutes"): "it times latency until a verdict",
     ("docs/tutorial/first-gate.md", "minutes"): "it times latency until a verdict",
     (ACTIONS, "own-machine"): "it may time latency until a verdict",
+    (INSTRUCTIONS, "install"): "it changes the machine, and asks for rights",
+    (INSTRUCTIONS, "minutes"): "it starts a process under valgrind a side",
 }
 """Blocks of commands that a test does not run, by document and name, and why."""
 HANGS_S = 1200
@@ -113,15 +117,16 @@ ALWAYS = ("README.md", "docs/how-to/hugging-face.md")
 """Followed in every run of the tests; the others take turns."""
 PREPARED: Mapping[str, Callable[[Path], None]] = {VERSIONS: make_old_environment}
 """What stands in for a block that is not run."""
+with_valgrind = pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
+
+
+def marks_of(document: str) -> list[pytest.MarkDecorator]:
+    """When a recipe is followed."""
+    return [*([] if document in ALWAYS else [pytest.mark.slow]), *([with_valgrind] if document == INSTRUCTIONS else [])]
 
 
 @pytest.mark.parametrize(
-    "document",
-    [
-        pytest.param(document, marks=() if document in ALWAYS else pytest.mark.slow)
-        for document in RECIPES
-        if document != ACTIONS
-    ],
+    "document", [pytest.param(document, marks=marks_of(document)) for document in RECIPES if document != ACTIONS]
 )
 def test_a_recipe_does_as_it_says(document: str, reader: Reader) -> None:
     PREPARED.get(document, lambda folder: None)(reader.folder)
@@ -136,62 +141,113 @@ def test_every_block_that_is_not_run_is_there_for_its_reason() -> None:
 # -- GitHub Actions ----------------------------------------------------------------------------------------------------
 
 
-def workflow() -> Block:
-    """The printed workflow."""
-    (block,) = [block for block in blocks(ACTIONS) if block.language == "yaml"]
-    return block
+COUNTS, TIMES = ".github/workflows/counts.yml", ".github/workflows/performance.yml"
+COMMIT = 'git add --all; git commit --quiet --allow-empty --message "A commit"'
 
 
-def steps() -> list[dict[str, Any]]:
-    """The steps of the printed workflow's one job."""
+def workflows(document: str) -> dict[str, str]:
+    """The workflows that a document prints, in their order, by file."""
+    return {block.name: block.text for block in blocks(document) if block.language == "yaml"}
+
+
+def steps(file: str) -> list[dict[str, Any]]:
+    """The steps of a printed workflow's one job."""
     import yaml
 
-    (job,) = yaml.safe_load(workflow().text)["jobs"].values()
+    (job,) = yaml.safe_load(workflows(ACTIONS)[file])["jobs"].values()
     steps: list[dict[str, Any]] = job["steps"]
     return steps
 
 
-def test_the_readme_prints_the_same_workflow() -> None:
-    (block,) = [block for block in blocks("README.md") if block.language == "yaml"]
-    assert block.text == workflow().text
+def summarized(reader: Reader, step: Mapping[str, Any]) -> str:
+    """The summary that a step writes, however the steps before it ended."""
+    assert step["if"] == "!cancelled()"
+    stated = reader.folder.parent / "summary.md"
+    stated.unlink(missing_ok=True)
+    assert reader.run(str(step["run"]), GITHUB_STEP_SUMMARY=str(stated)).returncode == 0
+    return stated.read_text("utf-8")
 
 
-def test_the_workflow_fetches_the_target_branch_and_installs_what_it_names(reader: Reader) -> None:
-    checkout, _, install, *_ = steps()
-    assert checkout["with"] == {"fetch-depth": 0}
+def uploaded(reader: Reader, step: Mapping[str, Any]) -> set[str]:
+    """The files that a step uploads, however the steps before it ended."""
+    assert step["if"] == "!cancelled()"
+    return {
+        path.relative_to(reader.folder).as_posix()
+        for pattern in str(step["with"]["path"]).split()
+        for path in reader.folder.glob(pattern)
+    }
+
+
+def test_the_readme_prints_the_same_workflows() -> None:
+    assert list(workflows(ACTIONS)) == [COUNTS, TIMES]
+    assert list(workflows("README.md").items()) == list(workflows(ACTIONS).items())
+
+
+@pytest.mark.parametrize("file", [COUNTS, TIMES])
+def test_a_workflow_installs_what_it_names(file: str, reader: Reader) -> None:
     reader.follow(ACTIONS)
-    command, _, name = str(install["run"]).rpartition(" ")
+    (install,) = [step["run"] for step in steps(file) if str(step.get("run")).startswith("pip ")]
+    command, _, name = str(install).rpartition(" ")
     assert command == "pip install -r"
     names = {Requirement(line).name for line in (reader.folder / name).read_text("utf-8").splitlines()}
     assert {"paceline", "torch"} <= names
 
 
+def test_the_workflow_of_times_fetches_the_target_branch() -> None:
+    checkout, *_ = steps(TIMES)
+    assert checkout["with"] == {"fetch-depth": 0}
+
+
+def test_the_workflow_of_counts_saves_where_it_is_asked_to_by_hand() -> None:
+    import yaml
+
+    (triggers,) = [value for key, value in yaml.safe_load(workflows(ACTIONS)[COUNTS]).items() if key in ("on", True)]
+    assert triggers.keys() == {"push", "workflow_dispatch"}
+    (asked,) = triggers["workflow_dispatch"]["inputs"].items()
+    assert (asked[0], asked[1]["type"], asked[1]["default"]) == ("save", "boolean", False)
+    assert [step["if"] for step in steps(COUNTS) if "--pace-save" in str(step.get("run"))] == ["inputs.save"]
+    # Without it, a path with a folder whose name begins with a dot is left out.
+    assert steps(COUNTS)[-1]["with"]["include-hidden-files"] is True
+
+
+@pytest.mark.slow
+@with_valgrind
+def test_the_workflow_of_counts_saves_passes_and_blocks(reader: Reader) -> None:
+    reader.follow(ACTIONS)
+    reader.type(f"git init --quiet; {COMMIT}")
+    *_, save, gate, summary, upload = steps(COUNTS)
+    reader.type(str(save["run"]))
+    same = reader.run(str(gate["run"]))
+    assert same.returncode == 0, same.stdout
+    assert "Passed" in summarized(reader, summary)
+    assert uploaded(reader, upload) == {"report.html", "report.md", ".paceline/baselines/counts.json"}
+    reader.type(f"sed -i 's/WIDTH = 512/WIDTH = 640/' my_net.py; {COMMIT}")
+    wider = reader.run(str(gate["run"]))
+    assert wider.returncode == 10, wider.stdout
+    assert "Blocked" in summarized(reader, summary)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("width", "code", "said"), [(512, 0, "Passed"), (640, 10, "Blocked")])
-def test_the_workflow_judges_a_pull_request(width: int, code: int, said: str, reader: Reader) -> None:
+def test_the_workflow_of_times_judges_a_pull_request(width: int, code: int, said: str, reader: Reader) -> None:
     reader.follow(ACTIONS)
-    commit = 'git add --all; git commit --quiet --allow-empty --message "A commit"'
-    reader.type(f"git init --quiet --initial-branch=main; {commit}; git rev-parse HEAD")
+    reader.type(f"git init --quiet --initial-branch=main; {COMMIT}; git rev-parse HEAD")
     base = reader.output
     assert base is not None
-    reader.type(f"git switch --quiet --create change; sed -i 's/WIDTH = 512/WIDTH = {width}/' my_net.py; {commit}")
-    _, _, _, gate, summary, upload = steps()
+    reader.type(f"git switch --quiet --create change; sed -i 's/WIDTH = 512/WIDTH = {width}/' my_net.py; {COMMIT}")
+    *_, gate, summary, upload = steps(TIMES)
     judged = reader.run(str(gate["run"]).replace("${{ github.event.pull_request.base.sha }}", base))
     assert judged.returncode == code, judged.stdout
-    assert summary["if"] == upload["if"] == "!cancelled()"
-    stated = reader.folder.parent / "summary.md"
-    assert reader.run(str(summary["run"]), GITHUB_STEP_SUMMARY=str(stated)).returncode == 0
-    assert said in stated.read_text("utf-8")
-    kept = {path.name for path in reader.folder.glob(str(upload["with"]["path"]))}
-    assert kept == {"report.html", "report.md", "report.xml"}
+    assert said in summarized(reader, summary)
+    assert uploaded(reader, upload) == {"report.html", "report.md", "report.xml"}
 
 
 @pytest.mark.slow
-def test_the_workflow_passes_where_the_base_has_no_benchmarks(reader: Reader) -> None:
+def test_the_workflow_of_times_passes_where_the_base_has_no_benchmarks(reader: Reader) -> None:
     reader.type('git init --quiet; git commit --quiet --allow-empty --message "Nothing yet"; git rev-parse HEAD')
     base = reader.output
     assert base is not None
     reader.follow(ACTIONS)
-    gate = steps()[3]
+    *_, gate, _, _ = steps(TIMES)
     judged = reader.run(str(gate["run"]).replace("${{ github.event.pull_request.base.sha }}", base))
     assert judged.returncode == 0, judged.stdout

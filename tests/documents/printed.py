@@ -24,6 +24,7 @@ RECIPES: Mapping[str, tuple[str, ...]] = {
     "docs/tutorial/first-gate.md": (),
     "docs/how-to/hugging-face.md": (),
     "docs/how-to/github-actions.md": (),
+    "docs/how-to/instructions.md": (),
     "docs/how-to/accept-a-regression.md": (),
     "docs/how-to/two-torch-versions.md": (),
     "docs/how-to/noise.md": (),
