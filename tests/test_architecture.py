@@ -32,7 +32,7 @@ ORDER = {
     "baselines": ("text", "records", "files", "stats", "judgement", "stored", "ab"),
     "fixtures": (
         *("console", "values", "devices", "host", "timing", "preparation", "counting", "instructions"),
-        *("processes", "measurements", "collection", "ab", "run"),
+        *("processes", "measurements", "collection", "ab", "children", "run"),
     ),
     "reports": ("wording", "pictures", "page", "outputs", "command"),
     "suites": ("observe", "layers", "models", "optimizations"),

@@ -237,7 +237,7 @@ def test_metrics_are_those_of_the_code() -> None:
     (rows,) = tables(METHOD, "Metrics")
     there = [value for value in vars(metrics).values() if isinstance(value, Metric)]
     read = [Metric(*row[:3], row[3], float(row[4] or 0)) for row in rows]  # type: ignore[arg-type]
-    assert read == [dataclasses.replace(metric, resolution=0.0) for metric in there]
+    assert read == [dataclasses.replace(metric, resolution=0.0, scope="machine") for metric in there]
 
 
 def test_verdicts_causes_and_exit_codes_are_those_of_the_code() -> None:

@@ -198,13 +198,13 @@ def test_the_workflow_of_times_fetches_the_target_branch() -> None:
     assert checkout["with"] == {"fetch-depth": 0}
 
 
-def test_the_workflow_of_counts_saves_where_it_is_asked_to_by_hand() -> None:
+def test_the_workflow_of_counts_saves_when_somebody_starts_it_to() -> None:
     import yaml
 
     (triggers,) = [value for key, value in yaml.safe_load(workflows(ACTIONS)[COUNTS]).items() if key in ("on", True)]
     assert triggers.keys() == {"push", "workflow_dispatch"}
-    (asked,) = triggers["workflow_dispatch"]["inputs"].items()
-    assert (asked[0], asked[1]["type"], asked[1]["default"]) == ("save", "boolean", False)
+    ((name, choice),) = triggers["workflow_dispatch"]["inputs"].items()
+    assert (name, choice["type"], choice["default"]) == ("save", "boolean", False)
     assert [step["if"] for step in steps(COUNTS) if "--pace-save" in str(step.get("run"))] == ["inputs.save"]
     # Without it, a path with a folder whose name begins with a dot is left out.
     assert steps(COUNTS)[-1]["with"]["include-hidden-files"] is True

@@ -38,7 +38,9 @@ def not_deterministic(undecided: Comparison, samples: Sequence[float]) -> Compar
 def with_moved(judged: Comparison, base: Profile | None, new: Profile | None) -> Comparison:
     """What is convicted, with where its instructions went before and go now."""
     is_convicted = judged.verdict in (Verdict.REGRESSED, Verdict.IMPROVED)
-    return dataclasses.replace(judged, moved=moved(base, new)) if is_convicted and base and new else judged
+    return (
+        dataclasses.replace(judged, moved=moved(base, new, are_cut=True)) if is_convicted and base and new else judged
+    )
 
 
 def judge_exact(undecided: Comparison, base: float, new: float) -> Comparison:

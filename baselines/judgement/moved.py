@@ -68,31 +68,45 @@ class Moved:
     lines: tuple[LineChange, ...] = ()
 
 
-def moved(base: Profile, new: Profile, most: int = MOST, libraries: Collection[str] = LIBRARIES) -> Moved:
+def moved(
+    base: Profile,
+    new: Profile,
+    most: int = MOST,
+    libraries: Collection[str] = LIBRARIES,
+    *,
+    are_cut: bool = False,
+) -> Moved:
     """What differs from ``base`` to ``new``: at most ``most`` functions, operators and lines each.
 
     Functions and operators are ordered by their difference in instructions. Lines are ordered by their difference in
     bytecodes, with :data:`BYTECODES_OF_AN_OPERATOR` for each operator; of equal ones, those outside the standard
     library and ``libraries`` come first, since a library's lines move only because the project's do. A line is the same
     if its file, function and text are, wherever it stands; where a function has a text several times, they are taken in
-    their order.
+    their order. Where the profiles ``are_cut``, what one of them lacks may be in it all the same, as large as the
+    smallest that it has: no more than that is no change.
     """
     return Moved(
-        _changes(base.functions, new.functions)[:most],
-        _changes(base.operators, new.operators)[:most],
+        _changes(base.functions, new.functions, are_cut)[:most],
+        _changes(base.operators, new.operators, are_cut)[:most],
         _line_changes(base.lines, new.lines, libraries)[:most],
     )
 
 
-def _changes(base: Iterable[Place], new: Iterable[Place]) -> tuple[Change, ...]:
+def _changes(base: Iterable[Place], new: Iterable[Place], are_cut: bool) -> tuple[Change, ...]:
     before, after = ({place.name: place.instructions for place in places} for places in (base, new))
     changes = (Change(name, before.get(name), after.get(name)) for name in before.keys() | after.keys())
+    unseen = max(min(before.values(), default=0.0), min(after.values(), default=0.0)) if are_cut else 0.0
     return tuple(
         sorted(
-            (change for change in changes if change.difference),
+            (change for change in changes if change.difference and _is_known(change, unseen)),
             key=lambda change: (-abs(change.difference), change.name),
         )
     )
+
+
+def _is_known(change: Change, unseen: float) -> bool:
+    is_one_sided = change.before is None or change.after is None
+    return not is_one_sided or abs(change.difference) > unseen
 
 
 def _line_changes(base: Iterable[Line], new: Iterable[Line], libraries: Collection[str]) -> tuple[LineChange, ...]:

@@ -30,7 +30,8 @@ class Verdict(str, Enum):
     """What should be the same in every call is not: shown with its spread, and not judged."""
     GONE = "gone"
     REFUSED = "refused"
-    """The baseline was made on another kind of machine; the reason names the fields."""
+    """The baseline was made on another kind of machine, or its instructions were counted in another way; the reason
+    names the fields."""
     IMPROVED = "improved"
     NO_CHANGE_SEEN = "no change seen"
     """Nothing found; says what could have been found."""

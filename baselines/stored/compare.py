@@ -106,16 +106,19 @@ def _part(base: Baseline | None, run: Run, *, machine: bool = True, counting: bo
         newest = max((entry for entry in base.entries if entry.counting), key=lambda entry: entry.save, default=None)
         other = base.counting[newest.counting] if newest else {}
         refused["counting"] = differing(other, run.fingerprint.counting, in_key=True)
+    # Older baselines do not say of parameters that they hold everywhere.
+    everywhere = {one.metric.name for one in run.outcomes if one.metric.scope == "everywhere"}
     wanted = {
         "machine": machine and not key,
         "counting": counting and "counting" not in refused,
         # parameters are as they are, on every machine
         "everywhere": machine,
     }
+    fitting = (entry for entry in base.entries if not entry.counting or not way or entry.counting == way)
     entries = {
         entry.key: entry
-        for entry in base.entries
-        if wanted[entry.metric.scope] and (not entry.counting or not way or entry.counting == way)
+        for entry in fitting
+        if wanted["everywhere" if entry.metric.name in everywhere else entry.metric.scope]
     }
     return _Part(base, entries, refused)
 

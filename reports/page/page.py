@@ -11,7 +11,7 @@ from paceline.baselines.judgement.bands import band_of
 from paceline.baselines.judgement.gate import exit_code
 from paceline.baselines.judgement.notes import analyse
 from paceline.baselines.judgement.verdicts import Comparison, Judgement, Policy, Verdict
-from paceline.baselines.records import Case, Difference, Metric, Note, NotMeasured, Run
+from paceline.baselines.records import Case, Difference, Key, Metric, Note, NotMeasured, Run
 from paceline.baselines.records.metrics import INSTRUCTIONS_SIMULATED, LATENCY
 from paceline.baselines.records.side_changes import SideChanges
 from paceline.baselines.stats.samples import estimator
@@ -41,6 +41,8 @@ EXIT_CODES: Mapping[int, str] = {
     12: "nothing was measured",
 }
 """What the gate's exit codes mean."""
+_HELD = frozenset(Verdict) - {Verdict.NO_BASELINE, Verdict.NOT_MEASURED, Verdict.NOT_DETERMINISTIC}
+"""Verdicts on what was held against a value, or refused to be."""
 # A choice: what fits in half a line.
 _MOST_NAMED = 3
 
@@ -213,7 +215,7 @@ def build_page(
         acknowledged=tuple(row for row in rows if row.comparison.is_acknowledged),
         groups=group_rows(rows),
         rerun=commands.rerun([row.key for row in blocking], line) if blocking else "",
-        accept=commands.accept(changed, judgement.baseline, line) if changed else "",
+        accept=commands.accept(changed, _to_save_in(judgement, changed), line) if changed else "",
         entries=suggest_entries([row.comparison for row in blocking], run, now.astimezone(timezone.utc).date()),
         acknowledged_in=judgement.acknowledged_in or FILE_NAME,
         coverage=_coverage(run),
@@ -228,6 +230,12 @@ def build_page(
         policy=judgement.policy,
         now=now,
     )
+
+
+def _to_save_in(judgement: Judgement, changed: Sequence[Key]) -> str:
+    """The baseline that these values belong into."""
+    is_counted = all(key.metric == INSTRUCTIONS_SIMULATED.name for key in changed)
+    return judgement.counts if judgement.counts and is_counted else judgement.baseline
 
 
 def _can_be_saved(compared: Comparison) -> bool:
@@ -245,7 +253,10 @@ def _anchors(comparisons: Sequence[Comparison], run: Run) -> dict[Case, str]:
 def _baseline(judgement: Judgement, now: datetime) -> BaselineLine | None:
     if not judgement.baseline:
         return None
-    save, key = judgement.save, [difference for difference in judgement.differences if difference.in_key]
+    save = judgement.save
+    # What is counted, and what holds everywhere, asks for no machine.
+    matters = any(one.metric.scope == "machine" and one.verdict in _HELD for one in judgement.comparisons)
+    key = [difference for difference in judgement.differences if difference.in_key and matters]
     if key:
         machine = "another kind of machine: " + ", ".join(
             f"{one.field} was {one.base or 'not recorded'}, is {one.new or 'not recorded'}" for one in key
@@ -257,7 +268,7 @@ def _baseline(judgement: Judgement, now: datetime) -> BaselineLine | None:
     else:
         machine = "same machine and software, as far as recorded"
     return BaselineLine(
-        name=judgement.baseline,
+        name=" and ".join(filter(None, (judgement.baseline, judgement.counts))),
         revision=save.revision if save else "",
         dirty=save.dirty if save else False,
         age=f"{_age(save.saved, now)}{_older(judgement)}" if save else "",

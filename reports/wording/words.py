@@ -36,7 +36,9 @@ MARKS: dict[Verdict, Mark] = {
         "Every call should come out the same, and they do not; the spread is given, and nothing is judged.",
     ),
     Verdict.GONE: Mark("\u2212", "doubt", "The baseline has it, this run was asked for it, and it is not there."),
-    Verdict.REFUSED: Mark("⊘", "doubt", "The baseline was made on another kind of machine; nothing was compared."),
+    Verdict.REFUSED: Mark(
+        "⊘", "doubt", "The baseline was made on another kind of machine, or counted in another way: not compared."
+    ),
     Verdict.IMPROVED: Mark("✓", "good", "Proven better."),
     Verdict.NO_CHANGE_SEEN: Mark("○", "quiet", "Nothing found; the reason says what would have been found."),
     Verdict.UNCHANGED: Mark("=", "quiet", "Proven unchanged: the whole interval lies in the band."),
@@ -49,7 +51,7 @@ _WORDS = {
     "s": ("slower", "faster"),
     "1/s": ("slower", "faster"),
     "B": ("larger", "smaller"),
-    "instructions": ("more instructions", "fewer instructions"),
+    "instructions": ("with more instructions", "with fewer instructions"),
 }
 
 
