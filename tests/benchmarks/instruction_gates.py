@@ -104,7 +104,8 @@ def make_copy(parent: Path, draw: random.Random, depth: int, models: str, *, edi
 def run_pytest(folder: Path, draw: random.Random, *arguments: str) -> tuple[int, str]:
     """The exit code and output of pytest there, in an environment of another size."""
     environment = dict(os.environ) | {f"UNRELATED_{n}": "x" * draw.randrange(3000) for n in range(draw.randrange(4))}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_instructions.py", *arguments]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_instructions.py"]
+    command += ["--pace-optimizations=eager", *arguments]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
