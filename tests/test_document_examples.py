@@ -7,8 +7,9 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,16 @@ def test_every_printed_program_is_tested() -> None:
     assert known <= printed
 
 
-@pytest.mark.parametrize(("document", "section"), EXAMPLES, ids=lambda value: value)
+SLOW = frozenset({"Measure the costs", COMPILES, "Clearing a suspect"})
+"""Sections whose programs take long: they take turns."""
+
+
+def in_turns(places: Iterable[tuple[str, ...]]) -> list[Any]:
+    """The parameters of a test, those of slow sections marked."""
+    return [pytest.param(*place, marks=[pytest.mark.slow] * (place[1] in SLOW)) for place in places]
+
+
+@pytest.mark.parametrize(("document", "section"), in_turns(EXAMPLES), ids=lambda value: value)
 def test_an_example_does_what_is_printed(
     document: str, section: str, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,7 +118,7 @@ SCRIPTS = [
 ]
 
 
-@pytest.mark.parametrize(("document", "section", "name"), SCRIPTS)
+@pytest.mark.parametrize(("document", "section", "name"), in_turns(SCRIPTS))
 def test_a_script_prints_what_is_printed(document: str, section: str, name: str, tmp_path: Path) -> None:
     (program,) = [block.text for block in blocks(document) if block.name == name]
     (tmp_path / name).write_text(program, "utf-8")

@@ -113,7 +113,7 @@ def make_old_environment(folder: Path) -> None:
     (site / "lent.pth").write_text("".join(f"import site; site.addsitedir({entry!r})\n" for entry in lent), "utf-8")
 
 
-ALWAYS = ("README.md", "docs/how-to/hugging-face.md")
+ALWAYS = ("README.md",)
 """Followed in every run of the tests; the others take turns."""
 PREPARED: Mapping[str, Callable[[Path], None]] = {VERSIONS: make_old_environment}
 """What stands in for a block that is not run."""

@@ -178,8 +178,8 @@ every_measurement = pytest.mark.parametrize(
     ("patch", "fixture", "metric"),
     [
         ("page_faults", "measure", "page_faults"),
-        ("timed_kind", "measure_rested", "rested_latency_ns"),
-        ("untimed_kind", "measure_answer", "answer_bytes"),
+        pytest.param("timed_kind", "measure_rested", "rested_latency_ns", marks=pytest.mark.slow),
+        pytest.param("untimed_kind", "measure_answer", "answer_bytes", marks=pytest.mark.slow),
     ],
 )
 
@@ -288,6 +288,7 @@ def test_an_output_is_an_option_a_setting_and_a_command(copy: Copy) -> None:
     assert (copy.project / "again.csv").read_text() == (copy.project / "out.csv").read_text()
 
 
+@pytest.mark.slow
 def test_an_estimator_is_judged_and_named_everywhere(copy: Copy) -> None:
     copy.apply("estimator")
     copy.write(net=NET.format(pages=1, copies=1), test_net=BENCHMARK.format(fixture="measure"))
