@@ -25,6 +25,7 @@ from paceline.baselines.records import Cause, Metric, metrics
 from paceline.baselines.settings import CaseSettings, Settings, load_settings, parse_settings
 from paceline.fixtures import Model, Optimization, Prepared
 from paceline.fixtures.collection import hookspecs
+from paceline.fixtures.instructions.counter import LARGEST, PLANS
 from paceline.fixtures.measurements import BY_FIXTURE
 from paceline.fixtures.run import provided
 from paceline.reports.outputs import OUTPUTS
@@ -35,6 +36,7 @@ from paceline.suites.optimizations import OPTIMIZATIONS
 from tests.documents.printed import (
     BUILT_IN,
     DOCUMENTS,
+    EXPLANATION,
     FORMATS,
     GLOSSARY,
     MATRIX,
@@ -275,3 +277,14 @@ def test_the_glossary_fixes_each_word_once() -> None:
     wanted += " alpha power evidence preparation tier suite coverage note warm-up pilot turn paired verdict policy gate"
     wanted += " chain matrix acknowledgement resume"
     assert {*wanted.split(), "second look", "report card"} <= {word.lower() for word in words}
+
+
+def test_the_plan_of_counting_is_that_of_the_code() -> None:
+    """Of the table in the explanation of counts: below which instructions a call, and how often it is called."""
+    rows = tables(f"{EXPLANATION}/instructions.md", "How a case is counted")[0]
+    sizes = [f"below {below // 1_000_000} million" for below, _ in PLANS]
+    plans = [*(plan for _, plan in PLANS), LARGEST]
+    assert [row[0] for row in rows] == [*sizes, "more"]
+    assert [[int(cell.replace("none", "0")) for cell in row[1:]] for row in rows] == [
+        [plan.warmup_calls, plan.tallies, plan.calls] for plan in plans
+    ]
