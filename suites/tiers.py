@@ -72,7 +72,7 @@ DEFAULT: Mapping[str, Pairs] = {
 models in half precision are left to the full tier: a CPU without instructions for it takes seconds a call."""
 
 _LEFT_TO_FULL = frozenset({"resnet18"})
-"""A call takes minutes under valgrind, where vector code is emulated."""
+"""A call takes more than a minute under valgrind, where vector code is emulated."""
 
 NAMED = {"smoke": SMOKE, "default": DEFAULT}
 

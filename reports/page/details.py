@@ -63,7 +63,7 @@ class CaseDetail:
 
 
 _COUNTED_UNITS = frozenset({"instructions", "misses", "branches"})
-"""A few blocks of calls have no distribution to look at."""
+"""A few tallies have no distribution to look at."""
 
 
 def build_details(

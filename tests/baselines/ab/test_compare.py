@@ -5,11 +5,18 @@ from __future__ import annotations
 import pytest
 
 from paceline.baselines.ab.compare import compare_epochs
+from paceline.baselines.ab.screen import unsettled
 from paceline.baselines.judgement.verdicts import ORDER, Policy, Verdict
-from paceline.baselines.records import Level, Metric, Note, Turn
-from paceline.baselines.records.metrics import PEAK_DEVICE_MEMORY, PEAK_RSS, PREPARATION, THROUGHPUT
+from paceline.baselines.records import Epoch, Level, Metric, Note, Turn
+from paceline.baselines.records.metrics import (
+    INSTRUCTIONS_SIMULATED,
+    PEAK_DEVICE_MEMORY,
+    PEAK_RSS,
+    PREPARATION,
+    THROUGHPUT,
+)
 from tests.baselines.ab.effects import AB, POLICY, by_name, spaced
-from tests.builders import make_epoch, make_epochs, make_exact_epochs
+from tests.builders import make_case, make_epoch, make_epochs, make_exact_epochs
 
 
 def test_a_whole_ab_comes_out_worst_first_with_every_number() -> None:
@@ -150,3 +157,24 @@ def test_a_rate_keeps_its_direction() -> None:
     (found,) = compare_epochs([], make_epochs("slow", spaced(-0.05, 0.015), THROUGHPUT), AB, POLICY)
     assert (found.verdict, found.is_worse) == (Verdict.REGRESSED, True)
     assert found.ratio == pytest.approx(0.95)
+
+
+def counted_epochs(base: tuple[float, ...], new: tuple[float, ...]) -> list[Epoch]:
+    """One epoch of counted instructions: the tallies of a process a side."""
+    return [make_epoch(make_case("mlp"), [Turn(base, new)], metric=INSTRUCTIONS_SIMULATED)]
+
+
+@pytest.mark.parametrize(
+    ("new", "verdict"),
+    [
+        ((1000.0, 1004.0), Verdict.UNCHANGED),
+        ((1010.0, 1011.0), Verdict.REGRESSED),
+        ((990.0, 989.0), Verdict.IMPROVED),
+        ((1000.0, 1006.0), Verdict.NOT_DETERMINISTIC),
+    ],
+)
+def test_counted_instructions_are_settled_by_one_epoch(new: tuple[float, ...], verdict: Verdict) -> None:
+    epochs = counted_epochs((1000.0, 1001.0), new)
+    (found,) = compare_epochs(epochs, [], AB, POLICY)
+    assert found.verdict is verdict
+    assert unsettled(epochs) == frozenset()

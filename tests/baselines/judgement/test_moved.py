@@ -134,3 +134,10 @@ def test_the_way_back_is_the_way_there(base: Profile, new: Profile) -> None:
     there, back = moved(base, new, most=10**6), moved(new, base, most=10**6)
     assert {Change(one.name, one.after, one.before) for one in there.functions} == set(back.functions)
     assert {LineChange(one.after, one.before) for one in there.lines} == set(back.lines)
+
+
+def test_what_a_cut_profile_lacks_may_be_as_large_as_its_smallest() -> None:
+    base = Profile((Place("a", 10.0), Place("b", 5.0)))
+    new = Profile((Place("a", 10.0), Place("c", 5.0), Place("d", 6.0)))
+    found = moved(base, new, are_cut=True)
+    assert found.functions == (Change("d", None, 6.0),)
