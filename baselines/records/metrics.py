@@ -46,8 +46,8 @@ TOP1_AGREEMENT = Metric("top1_agreement", "fraction", "higher", "exact", toleran
 INSTRUCTIONS_SIMULATED = Metric(
     "instructions_simulated", "instructions", "lower", "exact", tolerance=0.005, scope="counting"
 )
-"""Instructions of one call, counted by callgrind. The tolerance is wider than all that folders, environments and days
-were seen to move (docs/explanation/instructions.md)."""
+"""Instructions of one call, counted by callgrind. The tolerance is a choice: few recordings say yet how much folders,
+environments and inert edits move a count (docs/explanation/instructions.md)."""
 CACHE_MISSES_SIMULATED = Metric("cache_misses_simulated", "misses", "lower", "shown", scope="counting")
 """Accesses of one call that miss callgrind's cache of the first level, of data and of instructions together."""
 MISPREDICTIONS_SIMULATED = Metric("mispredictions_simulated", "branches", "lower", "shown", scope="counting")
